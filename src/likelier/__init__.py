@@ -1,0 +1,1 @@
+"""Who is likelier to buy or to leave, and why."""
