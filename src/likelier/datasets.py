@@ -1,37 +1,73 @@
-"""A named set of events or profile attributes: its fields, their types, the identities it knows people by."""
+"""A dataset: a named set of events, or of what is known about profiles, as one Delta table in the lake.
+
+`events` has a row per event. `profiles` has a row per change of what is known about a profile: `timestamp` is the
+moment from which the values of the row are known, and a null says nothing, so the value of an attribute at a cut-off is
+the latest one that is not null before it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
+import ibis
+import pyarrow as pa
 
-class FieldType(StrEnum):
-    """What a field's values are."""
+from likelier.backend import Engine
+from likelier.errors import UnknownNameError
+from likelier.events.schema import Field, FieldType, fields_of, namespaces_of
+from likelier.lake import Lake
 
-    TEXT = "text"
-    NUMBER = "number"
-    FLAG = "flag"
-    MOMENT = "moment"
+__all__ = ["Dataset", "Field", "FieldType", "list_datasets", "open_dataset", "read_dataset"]
 
-
-@dataclass(frozen=True)
-class Field:
-    """A field of a dataset, named by its XDM path; an array holds a list of values per event."""
-
-    path: str
-    type: FieldType
-    array: bool = False
+Kind = Literal["events", "profiles"]
+KINDS: tuple[Kind, ...] = ("events", "profiles")
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset as it stood at a version of its table."""
+    """What is in a dataset at one version of its table; `fields` leaves out `_id` and the identities."""
 
     name: str
-    kind: Literal["events", "profiles"]
+    kind: Kind
     fields: Mapping[str, Field]
     namespaces: tuple[str, ...]
     version: int
+
+    @property
+    def table(self) -> str:
+        return table_of(self.name, self.kind)
+
+
+def table_of(name: str, kind: Kind) -> str:
+    return f"datasets/{name}/{kind}"
+
+
+def open_dataset(lake: Lake, name: str, version: int | None = None) -> Dataset:
+    """Open a dataset at its newest version or the one given."""
+    kind = _kind(lake, name)
+    if kind is None:
+        raise UnknownNameError("dataset", name, [dataset.name for dataset in list_datasets(lake)])
+    table = table_of(name, kind)
+    schema = lake.schema(table, version)
+    newest = lake.version(table) if version is None else version
+    return Dataset(name, kind, fields_of(schema), namespaces_of(schema), newest)
+
+
+def list_datasets(lake: Lake) -> list[Dataset]:
+    """List the datasets by name."""
+    return [open_dataset(lake, name) for name in lake.names("datasets") if _kind(lake, name)]
+
+
+def read_dataset(engine: Engine, lake: Lake, dataset: Dataset) -> ibis.Table:
+    """Read a dataset at its version."""
+    schema = lake.schema(dataset.table, dataset.version)
+    files = lake.files(dataset.table, dataset.version)
+    if not files:
+        return engine.values(pa.table(schema.empty_table()))
+    return engine.read(files).select(*schema.names)
+
+
+def _kind(lake: Lake, name: str) -> Kind | None:
+    return next((kind for kind in KINDS if lake.exists(table_of(name, kind))), None)
