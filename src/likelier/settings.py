@@ -1,0 +1,96 @@
+"""Settings: rows of name, default and help, read once at the edge into a frozen value.
+
+A command line option wins over the environment (``LIKELIER_<NAME>``), which wins over the default.
+
+>>> settings = read_settings({"LIKELIER_SEED": "3"}, home="/data/shop")
+>>> settings.seed, settings.database
+(3, 'sqlite:////data/shop/likelier.db')
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from likelier.errors import UsageError
+
+PREFIX = "LIKELIER_"
+
+
+def _row(default: Any, help_: str) -> Any:
+    return dataclasses.field(default=default, metadata={"help": help_})
+
+
+# ruff: noqa: RUF009 - `_row` makes a dataclass field
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set; see :data:`ROWS` for what each means."""
+
+    home: Path = _row(Path("likelier-home"), "Folder that holds the lake, the store and the runs.")
+    database: str = _row(
+        "", "Database URL of the store: sqlite or postgresql. Default: likelier.db in the home folder."
+    )
+    lake: str = _row("", "Folder or object-store URL of the datasets and scores. Default: lake in the home folder.")
+    memory: str = _row("2GB", "Memory the query engine may use before it spills to disk.")
+    threads: int = _row(0, "Threads of the query engine and the model; 0: one per core.")
+    seed: int = _row(7, "Seed of every run that names no other: the same seed on the same data gives the same scores.")
+    lease_seconds: float = _row(30.0, "A running process that has not been heard of for this long has lost its run.")
+    beat_seconds: float = _row(1.0, "How often a run writes its progress and renews its lease.")
+    attempts: int = _row(5, "How often one stage is started before its run counts as failed.")
+    minimum_auc: float = _row(
+        0.65, "A model below this out-of-time AUC is a training issue: its scores stay unpublished."
+    )
+
+    @property
+    def runs(self) -> Path:
+        """The folder in which runs work."""
+        return self.home / "runs"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting."""
+
+    name: str
+    default: Any
+    help: str
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name.upper()
+
+
+ROWS = tuple(Row(field.name, field.default, field.metadata["help"]) for field in dataclasses.fields(Settings))
+
+
+def read_settings(environment: Mapping[str, str] = os.environ, **chosen: Any) -> Settings:
+    """Read the environment and what was chosen on the command line (None: not chosen).
+
+    A variable that is no setting is left alone: a cluster sets ``LIKELIER_SERVICE_HOST`` and the like by itself.
+
+    >>> read_settings({"LIKELIER_THREADS": "two"})
+    Traceback (most recent call last):
+    likelier.errors.UsageError: LIKELIER_THREADS is 'two', and should be a whole number.
+    """
+    found = {row.name: environment[row.variable] for row in ROWS if environment.get(row.variable)}
+    values = {name: _convert(name, text) for name, text in found.items()}
+    values |= {name: _convert(name, value) for name, value in chosen.items() if value is not None}
+    home = Path(values.pop("home", Settings.home)).expanduser().absolute()
+    values.setdefault("database", f"sqlite:///{home / 'likelier.db'}")
+    values.setdefault("lake", str(home / "lake"))
+    return Settings(home=home, **values)
+
+
+def _convert(name: str, value: Any) -> Any:
+    kind = type(getattr(Settings, name))
+    try:
+        return Path(value) if issubclass(kind, Path) else kind(value)
+    except ValueError:
+        wanted = {"int": "a whole number", "float": "a number"}[kind.__name__]
+        raise UsageError(f"{PREFIX}{name.upper()} is '{value}', and should be {wanted}.") from None

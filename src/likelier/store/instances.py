@@ -1,0 +1,147 @@
+"""Instances and the versions of their definitions.
+
+Name, description, schedule, status and the profile toggle may change at any time. What decides the scores, the
+definition, is never changed: an edit adds a version, and each run names the version it ran.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from likelier.errors import UsageError
+from likelier.store.tables import insights, instance_versions, instances, runs
+
+
+class Status(StrEnum):
+    """A draft may be incomplete and never runs; a disabled instance runs only by hand."""
+
+    DRAFT = "draft"
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An instance as stored; `revision` counts its edits and guards against two at once."""
+
+    id: str
+    name: str
+    description: str
+    status: Status
+    schedule: Any
+    profile_enabled: bool
+    version: int
+    draft: Mapping[str, Any] | None
+    revision: int
+    created_at: dt.datetime
+    created_by: str
+    updated_at: dt.datetime
+
+
+class NameTakenError(UsageError):
+    """Another instance has the name."""
+
+
+class EditedMeanwhileError(UsageError):
+    """Somebody else changed the instance since it was read."""
+
+
+_COLUMNS = [column for column in instances.c if column.name != "deleted_at"]
+_LIVING = instances.c.deleted_at.is_(None)
+
+
+def add(connection: Connection, instance: Instance) -> None:
+    """Add an instance; its first version follows with :func:`add_version`."""
+    _write(connection, sa.insert(instances).values(**vars(instance)), instance.name)
+
+
+def add_version(
+    connection: Connection, instance: Instance, definition: Mapping[str, Any], *, now: dt.datetime, by: str
+) -> None:
+    """Record the definition that `instance.version` stands for."""
+    connection.execute(
+        sa.insert(instance_versions).values(
+            instance_id=instance.id, version=instance.version, definition=definition, created_at=now, created_by=by
+        )
+    )
+
+
+def edit(connection: Connection, instance: Instance, *, was: int) -> None:
+    """Write an instance back, provided that it still is at the revision it `was` read at."""
+    here = sa.update(instances).where(instances.c.id == instance.id, instances.c.revision == was, _LIVING)
+    if _write(connection, here.values(**vars(instance)), instance.name) != 1:
+        raise EditedMeanwhileError(
+            f"'{instance.name}' was changed by somebody else meanwhile. Read it again, then edit."
+        )
+
+
+def find(connection: Connection, instance_id: str) -> Instance | None:
+    return _one(connection, instances.c.id == instance_id)
+
+
+def find_named(connection: Connection, name: str) -> Instance | None:
+    return _one(connection, instances.c.name == name)
+
+
+def names(connection: Connection) -> list[str]:
+    return list(connection.scalars(sa.select(instances.c.name).where(_LIVING).order_by(instances.c.name)))
+
+
+def page(connection: Connection, *, after: str = "", limit: int = 1000) -> list[Instance]:
+    """List the instances whose name comes after a name, in the order of their names."""
+    query = sa.select(*_COLUMNS).where(_LIVING, instances.c.name > after).order_by(instances.c.name).limit(limit)
+    return [_instance(row) for row in connection.execute(query)]
+
+
+def definition(connection: Connection, instance_id: str, version: int) -> dict[str, Any]:
+    """The definition a version stands for."""
+    found: dict[str, Any] = connection.execute(
+        sa.select(instance_versions.c.definition).where(
+            instance_versions.c.instance_id == instance_id, instance_versions.c.version == version
+        )
+    ).scalar_one()
+    return found
+
+
+def versions(connection: Connection, instance_id: str) -> list[dict[str, Any]]:
+    """Every version of an instance's definition, newest first."""
+    query = (
+        sa.select(instance_versions)
+        .where(instance_versions.c.instance_id == instance_id)
+        .order_by(instance_versions.c.version.desc())
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def remove(connection: Connection, instance_id: str, *, now: dt.datetime) -> None:
+    """Forget an instance with its runs and insights; its name is free again."""
+    of_instance = sa.select(runs.c.id).where(runs.c.instance_id == instance_id)
+    connection.execute(sa.delete(insights).where(insights.c.run_id.in_(of_instance)))
+    connection.execute(sa.delete(runs).where(runs.c.instance_id == instance_id))
+    connection.execute(sa.update(instances).where(instances.c.id == instance_id).values(deleted_at=now))
+
+
+def _one(connection: Connection, condition: sa.ColumnElement[bool]) -> Instance | None:
+    row = connection.execute(sa.select(*_COLUMNS).where(_LIVING, condition)).one_or_none()
+    return _instance(row) if row else None
+
+
+def _instance(row: Any) -> Instance:
+    return Instance(**{**row._mapping, "status": Status(row.status)})  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+def _write(connection: Connection, statement: sa.Insert | sa.Update, name: str) -> int:
+    """Write an instance, and turn the database's refusal of a second name into words."""
+    try:
+        with connection.begin_nested():
+            return connection.execute(statement).rowcount
+    except IntegrityError as error:
+        raise NameTakenError(f"There is an instance named '{name}' already. Choose another name.") from error

@@ -1,0 +1,1 @@
+"""Alembic migrations; they are part of the package and run when a store is opened."""

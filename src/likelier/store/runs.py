@@ -1,0 +1,258 @@
+"""Runs in the store: their history, and the ledger by which one process at a time carries a run on."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from likelier.runs.records import ACTIVE, Failure, Lease, LeaseLostError, Progress, Run, RunCancelledError, State
+from likelier.store.database import Store
+from likelier.store.tables import insights, instances, runs
+
+_ACTIVE = [str(state) for state in ACTIVE]
+
+
+def queue(connection: Connection, run: Run) -> bool:
+    """Queue a run; False when one of the instance is under way already."""
+    values = {
+        "id": run.id,
+        "instance_id": run.instance_id,
+        "version": run.version,
+        "state": State.QUEUED,
+        "seed": run.seed,
+        "started_by": run.started_by,
+        "queued_at": run.queued_at,
+        "as_of": run.as_of,
+        "data_versions": run.data_versions,
+        "stages": {},
+        "timings": {},
+        "attempt": 0,
+        "cancel_requested": False,
+    }
+    try:
+        with connection.begin_nested():
+            connection.execute(sa.insert(runs).values(values))
+    except IntegrityError:
+        if active(connection, run.instance_id) is None:
+            raise
+        return False
+    return True
+
+
+def find(connection: Connection, run_id: str) -> Run | None:
+    return _first(connection, runs.c.id == run_id)
+
+
+def active(connection: Connection, instance_id: str) -> Run | None:
+    """The run of an instance that is queued or running; there is one at most."""
+    return _first(connection, runs.c.instance_id == instance_id, runs.c.state.in_(_ACTIVE))
+
+
+def published(connection: Connection, instance_id: str) -> Run | None:
+    """The run whose scores are an instance's latest."""
+    return _first(connection, runs.c.instance_id == instance_id, runs.c.state == State.SUCCESS)
+
+
+def waiting(connection: Connection) -> list[Run]:
+    """Every run that is queued or running, longest waiting first."""
+    return list(reversed(_all(connection, runs.c.state.in_(_ACTIVE))))
+
+
+def history(
+    connection: Connection,
+    *,
+    instance_id: str | None = None,
+    before: tuple[dt.datetime, str] | None = None,
+    limit: int | None = None,
+) -> list[Run]:
+    """Runs of one instance or of all, the newest first; `before` continues after the last (queued_at, id) of a page."""
+    conditions: list[sa.ColumnElement[bool]] = []
+    if instance_id is not None:
+        conditions.append(runs.c.instance_id == instance_id)
+    if before is not None:
+        moment, run_id = before
+        conditions.append(
+            sa.or_(runs.c.queued_at < moment, sa.and_(runs.c.queued_at == moment, runs.c.id < run_id)),
+        )
+    return _all(connection, *conditions, limit=limit)
+
+
+def beginning_with(connection: Connection, prefix: str) -> list[Run]:
+    """Runs whose id begins so; people type the first characters."""
+    return _all(connection, runs.c.id.startswith(prefix, autoescape=True), limit=2)
+
+
+def read_insights(connection: Connection, run_id: str) -> dict[str, Any] | None:
+    """What a run learnt."""
+    found: dict[str, Any] | None = connection.scalar(sa.select(insights.c.document).where(insights.c.run_id == run_id))
+    return found
+
+
+def request_cancel(connection: Connection, run_id: str, *, now: dt.datetime) -> None:
+    """Cancel a queued run at once; ask the process that carries a running one to stop."""
+    connection.execute(
+        sa.update(runs)
+        .where(runs.c.id == run_id, runs.c.state == State.QUEUED)
+        .values(state=State.CANCELLED, finished_at=now)
+    )
+    connection.execute(
+        sa.update(runs).where(runs.c.id == run_id, runs.c.state == State.RUNNING).values(cancel_requested=True)
+    )
+
+
+class Ledger:
+    """The store as the executor of runs sees it (:class:`likelier.runs.execute.Ledger`).
+
+    Every write names the owner who holds the run's lease; who lost it changes nothing.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def claim(
+        self, run_id: str, owner: str, *, now: dt.datetime, until: dt.datetime, instead_of: str | None = None
+    ) -> Run | None:
+        free = sa.or_(
+            runs.c.state == State.QUEUED,
+            sa.and_(
+                runs.c.state == State.RUNNING,
+                sa.or_(runs.c.owner.is_(None), runs.c.lease_until < now, runs.c.owner == (instead_of or "")),
+            ),
+        )
+        with self._store.write() as connection:
+            claimed = connection.execute(
+                sa.update(runs)
+                .where(runs.c.id == run_id, free)
+                .values(
+                    state=State.RUNNING,
+                    owner=owner,
+                    lease_until=until,
+                    attempt=runs.c.attempt + 1,
+                    started_at=sa.func.coalesce(runs.c.started_at, sa.bindparam("now", now, runs.c.started_at.type)),
+                )
+            )
+            return find(connection, run_id) if claimed.rowcount == 1 else None
+
+    def pin(self, run: Run, *, as_of: dt.datetime, data_versions: Mapping[str, int]) -> None:
+        self._change(run, as_of=as_of, data_versions=dict(data_versions))
+
+    def beat(self, run: Run, progress: Progress | None, *, until: dt.datetime) -> bool:
+        changes: dict[str, Any] = {"lease_until": until}
+        if progress is not None:
+            changes |= {"stage": progress.stage, "fraction": progress.fraction, "rows": progress.rows}
+        with self._store.write() as connection:
+            self._update(connection, run, **changes)
+            return bool(connection.scalar(sa.select(runs.c.cancel_requested).where(runs.c.id == run.id)))
+
+    def finish_stage(self, run: Run, *, stages: Mapping[str, Mapping[str, Any]], timings: Mapping[str, float]) -> None:
+        self._change(run, stages=stages, timings=timings, attempt=1)
+
+    def publish(
+        self, run: Run, *, scored: int, auc: float | None, document: Mapping[str, Any], now: dt.datetime
+    ) -> None:
+        with self._store.write() as connection:
+            done = connection.execute(
+                self._mine(run)
+                .where(runs.c.cancel_requested.is_(False))
+                .values(state=State.SUCCESS, scored=scored, auc=auc, finished_at=now, **_AT_REST)
+            )
+            if done.rowcount != 1:
+                raise self._why_refused(connection, run)
+            self._keep(connection, run, document)
+
+    def fail(
+        self,
+        run: Run,
+        failure: Failure,
+        *,
+        auc: float | None = None,
+        document: Mapping[str, Any] | None = None,
+        now: dt.datetime,
+    ) -> None:
+        error = {**asdict(failure), "suggestions": list(failure.suggestions)}
+        with self._store.write() as connection:
+            self._update(connection, run, state=failure.state, error=error, auc=auc, finished_at=now, **_AT_REST)
+            if document is not None:
+                self._keep(connection, run, document)
+
+    def cancel(self, run: Run, *, now: dt.datetime) -> None:
+        self._change(run, state=State.CANCELLED, finished_at=now, **_AT_REST)
+
+    def release(self, run: Run) -> None:
+        self._change(run, state=State.QUEUED, attempt=0, **_AT_REST)
+
+    def _change(self, run: Run, **changes: Any) -> None:
+        with self._store.write() as connection:
+            self._update(connection, run, **changes)
+
+    def _update(self, connection: Connection, run: Run, **changes: Any) -> None:
+        if connection.execute(self._mine(run).values(**changes)).rowcount != 1:
+            raise LeaseLostError(run.id)
+
+    def _mine(self, run: Run) -> sa.Update:
+        owner = run.lease.owner if run.lease else ""
+        return sa.update(runs).where(runs.c.id == run.id, runs.c.state == State.RUNNING, runs.c.owner == owner)
+
+    def _why_refused(self, connection: Connection, run: Run) -> Exception:
+        now = find(connection, run.id)
+        mine = now and now.state == State.RUNNING and now.lease and run.lease and now.lease.owner == run.lease.owner
+        return RunCancelledError(run.id) if mine else LeaseLostError(run.id)
+
+    def _keep(self, connection: Connection, run: Run, document: Mapping[str, Any]) -> None:
+        connection.execute(sa.insert(insights).values(run_id=run.id, document=document))
+
+
+_AT_REST: dict[str, Any] = {"owner": None, "lease_until": None}
+
+
+def _first(connection: Connection, *conditions: sa.ColumnElement[bool]) -> Run | None:
+    return next(iter(_all(connection, *conditions, limit=1)), None)
+
+
+def _all(connection: Connection, *conditions: sa.ColumnElement[bool], limit: int | None = None) -> list[Run]:
+    query = (
+        sa.select(runs, instances.c.name.label("instance"))
+        .join(instances, instances.c.id == runs.c.instance_id)
+        .where(*conditions)
+        .order_by(runs.c.queued_at.desc(), runs.c.id.desc())
+        .limit(limit)
+    )
+    return [_run(row) for row in connection.execute(query)]
+
+
+def _run(row: Any) -> Run:
+    return Run(
+        id=row.id,
+        instance_id=row.instance_id,
+        instance=row.instance,
+        version=row.version,
+        state=State(row.state),
+        seed=row.seed,
+        started_by=row.started_by,
+        queued_at=row.queued_at,
+        as_of=row.as_of,
+        data_versions=row.data_versions,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        progress=Progress(row.stage, row.fraction or 0.0, row.rows or 0) if row.stage else None,
+        stages=row.stages,
+        timings=row.timings,
+        scored=row.scored,
+        auc=row.auc,
+        error=_failure(row.error),
+        lease=Lease(row.owner, row.lease_until, row.attempt) if row.owner else None,
+        cancel_requested=row.cancel_requested,
+    )
+
+
+def _failure(error: Mapping[str, Any] | None) -> Failure | None:
+    if error is None:
+        return None
+    suggestions: Sequence[str] = error["suggestions"]
+    return Failure(error["code"], error["title"], error["message"], tuple(suggestions))

