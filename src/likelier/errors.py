@@ -39,11 +39,19 @@ class UnknownNameError(UsageError):
 
 
 class InstanceError(UsageError):
-    """An instance file that cannot be used."""
+    """An instance that cannot be used; `problems` pairs each key at fault with what is wrong there."""
+
+    def __init__(self, message: str, problems: Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class ConditionError(UsageError):
-    """A condition that does not fit its field."""
+    """A condition that does not fit its field; `key` names its part at fault."""
+
+    def __init__(self, message: str, key: str = "value") -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class MappingError(UsageError):

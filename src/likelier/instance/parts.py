@@ -1,0 +1,217 @@
+"""The instance file's keys: their types, defaults, and what to write there.
+
+Descriptions complete the sentence "Write ..."; the first example stands behind "such as".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
+from pydantic import Field as Key
+from pydantic_core import PydanticCustomError
+
+from likelier.conditions.algebra import Operator, check_shape
+from likelier.conditions.goals import Match
+from likelier.errors import ConditionError
+
+Scalar: TypeAlias = str | bool | int | float
+
+
+def _scalars(value: Any) -> Any:
+    return tuple(map(_scalar, value)) if isinstance(value, list | tuple) else _scalar(value)
+
+
+def _scalar(value: Any) -> Any:
+    if value is not None and not isinstance(value, str | bool | int | float):
+        raise PydanticCustomError("misplaced", "nothing else fits here")
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise PydanticCustomError("misplaced", "only finite numbers can be compared")
+        return int(value) if value.is_integer() else value  # 3.0 and 3 ask the same
+    return value
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise PydanticCustomError("twice", "'{name}' stands here twice", {"name": name})
+    return names
+
+
+def _named_apart(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    _distinct(tuple(part.name for part in parts))
+    return parts
+
+
+def _trimmed(text: str) -> str:
+    if text != text.strip() or not text.isprintable():
+        raise PydanticCustomError("untrimmed", "it begins or ends with a space, or holds a line break")
+    return text
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_trimmed)]
+Days = Annotated[int, Key(ge=1, le=365)]
+
+
+class Part(BaseModel):
+    """A part of the file: frozen, strict about types, and knowing all its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ConditionPart(Part):
+    """One condition on one field."""
+
+    field: Name = Key(description="the path of a field", examples=["commerce.purchases.value"])
+    operator: Operator = Key(description="an operator", examples=["exists"])
+    value: Annotated[Scalar | tuple[Scalar, ...] | None, BeforeValidator(_scalars)] = Key(
+        default=None, description="a text, a number, true or false, or a list of those", examples=["home"]
+    )
+    ignore_case: bool = Key(default=False, description="true or false", examples=[True])
+
+    @model_validator(mode="after")
+    def _shape(self) -> Self:
+        try:
+            check_shape(self.operator, self.value, ignore_case=self.ignore_case)
+        except ConditionError as error:
+            context = {"message": str(error), "key": error.key}
+            raise PydanticCustomError("condition", "{message}", context) from None
+        return self
+
+
+Conditions = Annotated[
+    tuple[ConditionPart, ...],
+    Key(
+        strict=False,
+        min_length=1,
+        description="a list of conditions that hold on one event",
+        examples=["[{field: commerce.purchases.value, operator: exists}]"],
+    ),
+]
+ConditionMatch = Annotated[
+    Match, Key(description="all or any: how many of the conditions hold on the event", examples=["all"])
+]
+EventMatch = Annotated[Match, Key(description="all or any: how many of the events are asked for", examples=["all"])]
+EVENT_EXAMPLE = "[{conditions: [{field: commerce.purchases.value, operator: exists}]}]"
+
+
+class EventPart(Part):
+    """Events that satisfy conditions, so many of them."""
+
+    name: Name | None = Key(default=None, description="a name for the event", examples=["purchase"])
+    match: ConditionMatch = "all"
+    at_least: int = Key(default=1, ge=1, le=1000, description="how many such events, from 1 to 1000", examples=[1])
+    conditions: Conditions
+
+
+class CustomEventPart(Part):
+    """Events that matter for the question, under a name that the factors show."""
+
+    name: Name = Key(description="the name that factors show", examples=["Watch purchase"])
+    match: ConditionMatch = "all"
+    conditions: Conditions
+
+
+class ExclusionPart(Part):
+    """Events that are not looked at."""
+
+    name: Name | None = Key(default=None, description="a name for the events", examples=["internal traffic"])
+    match: ConditionMatch = "all"
+    conditions: Conditions
+
+
+class GoalPart(Part):
+    """What people will, or will not, do within the outcome window."""
+
+    occurs: bool = Key(default=True, description="true (will occur) or false (will not occur)", examples=[True])
+    match: EventMatch = "all"
+    events: tuple[EventPart, ...] = Key(
+        strict=False, min_length=1, description="a list of events", examples=[EVENT_EXAMPLE]
+    )
+    window_days: Days = Key(description="a whole number of days from 1 to 365", examples=[30])
+
+
+class PopulationPart(Part):
+    """Who is scored: without events, everybody with any activity in the lookback window."""
+
+    lookback_days: Days = Key(default=45, description="a whole number of days from 1 to 365", examples=[45])
+    match: EventMatch = "all"
+    events: tuple[EventPart, ...] = Key(
+        default=(), strict=False, description="a list of events", examples=[EVENT_EXAMPLE]
+    )
+    exclude: tuple[EventPart, ...] = Key(
+        default=(),
+        strict=False,
+        description="a list of events that make a person ineligible",
+        examples=[EVENT_EXAMPLE],
+    )
+
+
+class AttributePart(Part):
+    """A profile attribute to learn from; without a name it goes by its field."""
+
+    name: Name | None = Key(default=None, description="the name that factors show", examples=["Age"])
+    field: Name = Key(description="the path of a field of a profiles dataset", examples=["person.age"])
+
+
+class Instance(Part):
+    """A question about people's future, asked again and again."""
+
+    name: Name = Key(description="a name", examples=["Buy again"])
+    description: str = Key(default="", description="a text", examples=["Purchase in the next 90 days"])
+    propensity_type: Literal["conversion", "churn"] = Key(
+        description="conversion (the goal is good news) or churn (it is bad news)", examples=["conversion"]
+    )
+    datasets: Annotated[tuple[Name, ...], AfterValidator(_distinct)] = Key(
+        strict=False, min_length=1, description="a list of datasets", examples=["[retail]"]
+    )
+    namespace: Name = Key(description="the identity to score", examples=["CRMID"])
+    goal: GoalPart = Key(
+        description="the keys events and window_days, indented", examples=["{events: ..., window_days: 30}"]
+    )
+    eligible_population: PopulationPart = Key(
+        default=PopulationPart(),
+        description="the keys lookback_days, events and exclude, indented",
+        examples=["{lookback_days: 45}"],
+    )
+    custom_events: Annotated[tuple[CustomEventPart, ...], AfterValidator(_named_apart)] = Key(
+        default=(),
+        strict=False,
+        description="a list of named events",
+        examples=["[{name: Watch purchase, conditions: [...]}]"],
+    )
+    profile_attributes: tuple[AttributePart, ...] = Key(
+        default=(), strict=False, description="a list of attributes", examples=["[{name: Age, field: person.age}]"]
+    )
+    exclusions: tuple[ExclusionPart, ...] = Key(
+        default=(),
+        strict=False,
+        description="a list of events that are not looked at",
+        examples=["[{conditions: [...]}]"],
+    )
+    schedule: Literal["weekly", "monthly", "none"] = Key(
+        default="none", description="weekly, monthly or none", examples=["weekly"]
+    )
+    profile_enabled: bool = Key(
+        default=True, description="true or false: whether scores go to the profiles", examples=[True]
+    )
+
+    def dump(self) -> dict[str, Any]:
+        """Give the file's keys as plain values, defaults included; it parses back to the same instance."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    @property
+    def definition_hash(self) -> str:
+        """Identify what is asked: the same for two files that can only give the same scores.
+
+        Name, description, schedule and profile toggle are not part of it, nor is a default that is written out.
+        """
+        asked = self.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_ASKED)
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+_NOT_ASKED = {"name", "description", "schedule", "profile_enabled"}
