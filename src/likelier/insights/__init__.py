@@ -1,0 +1,1 @@
+"""What a run learnt, in numbers, words and pictures."""
