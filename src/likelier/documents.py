@@ -143,9 +143,11 @@ def _not_yaml(error: yaml.MarkedYAMLError, source: str) -> str:
 
 def _hint(problem: str) -> str:
     if "character '\\t'" in problem:
-        return " Indent with spaces, not with tabs."
+        return " Indent with spaces, not tabs."
     if "mapping values are not allowed" in problem:
         return " Put a value that holds ': ' in quotes, and check the indentation."
-    if "expected the node content" in problem or "expected ',' or" in problem:
+    if "another document" in problem:
+        return " Keep what stands before '---'."
+    if any(sign in problem for sign in ("expected the node content", "expected ',' or", "unexpected end of stream")):
         return " Check that every bracket and quote that is opened is closed."
     return " Check the indentation, the brackets and the quotes."

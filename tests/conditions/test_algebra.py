@@ -39,7 +39,7 @@ PAGES = ["home", "Home page", "", None]
 
 
 @pytest.mark.parametrize(
-    ("operator", "ignore_case", "holds"),
+    ("operator", "value", "ignore_case", "holds"),
     [
         #                                   home   Home page  ""    null
         ("exists", None, False,            [True,  True,  True,  False]),
@@ -73,7 +73,7 @@ BASKETS = [["a", "b"], ["b"], [None], [], None, [None, "a"]]
 
 
 @pytest.mark.parametrize(
-    ("operator", "holds"),
+    ("operator", "value", "holds"),
     [
         #                      a,b    b      [null] []     null   null,a
         ("exists", None,      [True,  True,  False, False, False, True]),
@@ -104,7 +104,7 @@ PRICES = [9.99, 10.0, 10.01, None, float("nan")]
 
 
 @pytest.mark.parametrize(
-    ("operator", "holds"),
+    ("operator", "value", "holds"),
     [
         #                            9.99   10     10.01  null   nan
         ("exists", None,            [True,  True,  True,  False, False]),
@@ -138,7 +138,7 @@ ENDS = [at("2024-01-30T23:59:59.999999"), at("2024-01-31"), at("2024-01-31T23:59
 
 
 @pytest.mark.parametrize(
-    ("operator", "holds"),
+    ("operator", "value", "holds"),
     [
         #                                                    30.    31.    31. late 1.  null
         ("equals", "2024-01-31",                            [False, True,  True,  False, False]),
@@ -242,7 +242,7 @@ DATES = "Write a date such as 2011-11-01 (the whole day in UTC) or 2011-11-01T12
 
 
 @pytest.mark.parametrize(
-    ("field", "operator", "key", "message"),
+    ("field", "operator", "value", "message"),
     [
         (PAGE, "equal", "x", "There is no operator 'equal'. Did you mean 'equals' or 'not_equals' or 'less_or_equal'?"),
         (MOBILE, "in", [True], f"'mobile' holds true or false, which 'in' does not fit. {FOR_FLAGS}"),
@@ -275,7 +275,7 @@ def test_an_operator_that_does_not_fit_says_what_would(field, operator, value, m
         (PRICE, "equals", True, "'price' holds numbers; true is a flag. Write a number, such as 3 or 9.99."),
         (PRICE, "equals", float("inf"), "'price' holds finite numbers; this one is not."),
         (PRICE, "equals", 10**400, "'price' holds finite numbers; this one is not."),
-        (MOBILE, "equals", "yes", "'mobile' holds true or false; \"yes\" is text. Write true or false, without quotes."),
+        (MOBILE, "equals", 1, "'mobile' holds true or false; 1 is a number. Write true or false, without quotes."),
         (END, "equals", "31.1.2024", f"'end' holds moments; \"31.1.2024\" is text. {DATES}"),
         (END, "equals", "9999-12-31", f"'end' holds moments; \"9999-12-31\" is text. {DATES}"),
     ],
