@@ -69,13 +69,24 @@ class Goal:
         >>> Goal((bought, came), "any", occurs=False, window_days=7).words()
         'does not make a purchase and does not visit a web page within 7 days'
         """
-        return f"{self._what()} within {days(self.window_days)}"
+        return f"{self._what('present')} within {days(self.window_days)}"
 
-    def _what(self) -> str:
+    def deed(self) -> str:
+        """Say what those who meet the goal will do; reads after "will".
+
+        >>> from likelier.conditions.algebra import where
+        >>> from likelier.datasets import Field, FieldType
+        >>> bought = EventRule("", where(Field("commerce.purchases.value", FieldType.NUMBER), "exists"))
+        >>> Goal((bought,)).deed(), Goal((bought,), occurs=False).deed()
+        ('make a purchase', 'not make a purchase')
+        """
+        return self._what("base")
+
+    def _what(self, tense: Tense) -> str:
         if self.occurs:
-            return listed([rule.words() for rule in self.events], _joining(self.match))
+            return listed([rule.words(tense) for rule in self.events], _joining(self.match))
         # Not (a and b) is (not a) or (not b), and the other way round.
-        return listed([rule.denial() for rule in self.events], _joining("any" if self.match == "all" else "all"))
+        return listed([rule.denial(tense) for rule in self.events], _joining("any" if self.match == "all" else "all"))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from likelier.conditions.algebra import Condition, Equals, Exists, GreaterOrEqual, GreaterThan
 
-Tense = Literal["present", "past"]
+Tense = Literal["present", "past", "base"]
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,8 @@ class Deed:
     >>> deed = Deed("make", "makes", "made", "a purchase")
     >>> deed.said("present"), deed.said("past"), deed.denied("present"), deed.denied("past")
     ('makes a purchase', 'made a purchase', 'does not make a purchase', 'did not make a purchase')
+    >>> deed.said("base"), deed.denied("base")
+    ('make a purchase', 'not make a purchase')
     """
 
     base: str
@@ -25,10 +27,12 @@ class Deed:
     rest: str
 
     def said(self, tense: Tense) -> str:
-        return f"{self.present if tense == 'present' else self.past} {self.rest}"
+        verb = {"base": self.base, "present": self.present, "past": self.past}[tense]
+        return f"{verb} {self.rest}"
 
     def denied(self, tense: Tense) -> str:
-        return f"{'does' if tense == 'present' else 'did'} not {self.base} {self.rest}"
+        helper = {"base": "", "present": "does ", "past": "did "}[tense]
+        return f"{helper}not {self.base} {self.rest}"
 
 
 def _regular(base: str, rest: str) -> Deed:

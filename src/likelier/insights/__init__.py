@@ -1,1 +1,1 @@
-"""What a run learnt, for people: summaries, charts, the report."""
+"""What a run learnt, in numbers, words and pictures."""

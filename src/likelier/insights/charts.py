@@ -1,0 +1,566 @@
+"""Charts of insights.json as Apache ECharts option dicts.
+
+Pure functions: a part of the insights and a :class:`Look` go in, a JSON-able dict comes out. The report and the web
+pages draw the same ones.
+
+Two habits keep them safe and readable. Every text in a tooltip is drawn (``renderMode: richText``), never parsed as
+HTML, because names and values of a dataset are not ours. And no meaning hangs on a colour alone: a bucket has a sign
+(▲ high, ● medium, ▼ low) and its place, a line has its dash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+Option = dict[str, Any]
+Part = Mapping[str, Any]
+
+BUCKETS = ("low", "medium", "high")
+SIGNS = {"low": "▼", "medium": "●", "high": "▲"}
+LOW_END, HIGH_START = 25, 75
+
+LINE = "path://M0 10h26v3h-26z"
+DASHES = "path://M0 10h6v2h-6zM10 10h6v2h-6zM20 10h6v2h-6z"
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours that keep a contrast of 4.5 for text and 3 for shapes on their background."""
+
+    ink: str
+    soft: str
+    line: str
+    card: str
+    accent: str
+    good: str
+    middle: str
+    bad: str
+
+
+LIGHT = Palette(
+    ink="#1a2230",
+    soft="#566072",
+    line="#d8dde6",
+    card="#ffffff",
+    accent="#3b57c4",
+    good="#17835a",
+    middle="#c48800",
+    bad="#c5443c",
+)
+DARK = Palette(
+    ink="#e9edf4",
+    soft="#a9b4c6",
+    line="#384252",
+    card="#1a202a",
+    accent="#8ea5ff",
+    good="#45c290",
+    middle="#f3c654",
+    bad="#f4807a",
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How charts are drawn: the colours, and the language of the few words in them."""
+
+    palette: Palette = LIGHT
+    say: Callable[[str], str] = field(default=str)
+
+
+def bucket_colours(propensity_type: str, palette: Palette = LIGHT) -> dict[str, str]:
+    """Give each bucket its colour: green is what the business hopes for, so churn turns the order round.
+
+    >>> bucket_colours("conversion")["high"] == bucket_colours("churn")["low"] == LIGHT.good
+    True
+    """
+    low, high = (palette.good, palette.bad) if propensity_type == "churn" else (palette.bad, palette.good)
+    return {"low": low, "medium": palette.middle, "high": high}
+
+
+def bucket_of(score: float) -> str:
+    """Name the bucket of a score; the edges belong to the bucket above.
+
+    >>> bucket_of(24.99), bucket_of(25), bucket_of(75)
+    ('low', 'medium', 'high')
+    """
+    return "low" if score < LOW_END else "medium" if score < HIGH_START else "high"
+
+
+def ring(scores: Part, propensity_type: str, look: Look | None = None) -> Option:
+    """Draw how many of the scored customers are high, medium and low."""
+    look = look or Look()
+    colours = bucket_colours(propensity_type, look.palette)
+    total = sum(scores[bucket] for bucket in BUCKETS)
+    slices = [
+        {
+            "name": look.say(bucket.capitalize()),
+            "value": scores[bucket],
+            "itemStyle": {"color": colours[bucket]},
+            # A sign on a sliver would hang over its neighbours.
+            "label": {"show": scores[bucket] > 0.04 * total, "formatter": SIGNS[bucket]},
+            "tooltip": _tip(f"{look.say(bucket.capitalize())}: {scores[bucket]:,} ({share(scores[bucket], total)})"),
+        }
+        for bucket in reversed(BUCKETS)
+        if scores[bucket]
+    ]
+    pie = {
+        "type": "pie",
+        "radius": ["64%", "94%"],
+        "padAngle": 1.5,
+        "itemStyle": {"borderRadius": 4},
+        "label": {"position": "inside", "fontSize": 16, "color": look.palette.card},
+        "emphasis": {"scaleSize": 4},
+        "data": slices,
+    }
+    middle = {
+        "text": f"{total:,}",
+        "subtext": look.say("scored"),
+        "left": "center",
+        "top": "center",
+        "itemGap": 6,
+        "textStyle": {"color": look.palette.ink, "fontSize": 26, "fontWeight": 600},
+        "subtextStyle": {"color": look.palette.soft, "fontSize": 13},
+    }
+    return _chart(look, title=middle, tooltip=_tooltip(look, "item"), series=[pie])
+
+
+def distribution(histogram: Sequence[int], propensity_type: str, look: Look | None = None) -> Option:
+    """Draw how many customers have each score, in the colours of their buckets; the bins are equally wide."""
+    look = look or Look()
+    colours = bucket_colours(propensity_type, look.palette)
+    width = 100 / len(histogram)
+    bars = [
+        {
+            "value": count,
+            "itemStyle": {"color": colours[bucket_of((bin_ + 0.5) * width)]},
+            "tooltip": _tip(f"{look.say('Score')} {brief(bin_ * width)} – {brief((bin_ + 1) * width)}: {count:,}"),
+        }
+        for bin_, count in enumerate(histogram)
+    ]
+    edges = {
+        "silent": True,
+        "symbol": "none",
+        "lineStyle": {"color": look.palette.soft, "type": [3, 4], "width": 1},
+        "label": {"show": False},
+        "data": [{"xAxis": LOW_END}, {"xAxis": HIGH_START}],
+    }
+    names = {
+        "silent": True,
+        "itemStyle": {"color": "transparent"},
+        "label": {"position": "top", "color": look.palette.soft, "fontSize": 12},
+        "data": [
+            [{"name": f"{SIGNS[bucket]} {look.say(bucket.capitalize())}", "xAxis": start}, {"xAxis": end}]
+            for bucket, start, end in (("low", 0, LOW_END), ("medium", LOW_END, HIGH_START), ("high", HIGH_START, 100))
+        ],
+    }
+    # The bars stand on a hidden axis of bins, so that the shown axis can be the true scale from 0 to 100.
+    hidden = {"type": "category", "show": False, "data": [str(bin_) for bin_ in range(len(histogram))]}
+    scale = _numbers(look, min=0, max=100, interval=25, position="bottom", splitLine={"show": False})
+    return _chart(
+        look,
+        grid=_grid(top=28),
+        tooltip=_tooltip(look, "item"),
+        xAxis=[hidden, scale],
+        yAxis=_numbers(look, splitNumber=4, minInterval=1),
+        series=[
+            {"type": "bar", "xAxisIndex": 0, "data": bars, "barCategoryGap": "12%"},
+            {"type": "line", "xAxisIndex": 1, "data": [], "markLine": edges, "markArea": names},
+        ],
+    )
+
+
+def spread_labels(spread: Part, say: Callable[[str], str] = str) -> list[str]:
+    """Name the bins of a factor's values, "no value" last when anybody has none.
+
+    A bin begins at its edge and ends before the next one, the last at the last edge. Values known to be ``whole``
+    numbers are named so: one to three, not one to just below four.
+
+    >>> spread_labels({"kind": "number", "edges": [0, 1.5, 30], "missing": {"low": 0.1}})
+    ['0 – 1.5', '1.5 – 30', 'no value']
+    >>> spread_labels({"kind": "number", "edges": [0, 1, 4, 9], "whole": True})
+    ['0', '1 – 3', '4 – 9']
+    """
+    if spread["kind"] == "number" and spread.get("whole"):
+        ends = [edge - 1 for edge in spread["edges"][1:-1]] + list(spread["edges"][-1:])
+        labels = [_range(start, end) for start, end in zip(spread["edges"], ends, strict=False)]
+    elif spread["kind"] == "number":
+        labels = [_range(start, end) for start, end in pairwise(spread["edges"])]
+    else:
+        labels = [str(label) for label in spread.get("labels") or (say("no"), say("yes"))]
+    return [*labels, say("no value")] if any((spread.get("missing") or {}).values()) else labels
+
+
+def spread_shares(spread: Part, bucket: str) -> list[float]:
+    """Give the share of a bucket's customers in each bin of :func:`spread_labels`."""
+    missing = spread.get("missing") or {}
+    shares = [float(value or 0) for value in spread.get(bucket) or ()]
+    return [*shares, float(missing.get(bucket) or 0)] if any(missing.values()) else shares
+
+
+def spread(factor: Part, propensity_type: str, look: Look | None = None) -> Option:
+    """Draw how a factor's values are spread in each bucket: three panels of one scale, one below the other.
+
+    Panels on one scale show a shift at a glance, where thirty bars in three colours would have to be read.
+    """
+    look = look or Look()
+    colours = bucket_colours(propensity_type, look.palette)
+    labels = spread_labels(factor, look.say)
+    shares = {bucket: spread_shares(factor, bucket) for bucket in BUCKETS}
+    top = max((value for values in shares.values() for value in values), default=0) or 1
+    panels = list(reversed(BUCKETS))
+    tops = ("4%", "34%", "64%")
+    return _chart(
+        look,
+        tooltip=_tooltip(look, "item"),
+        grid=[{"left": 88, "right": 12, "top": place, "height": "24%"} for place in tops],
+        xAxis=[
+            _names(look, labels, gridIndex=row, show=True)
+            | ({} if row == len(panels) - 1 else {"axisLabel": {"show": False}})
+            for row in range(len(panels))
+        ],
+        yAxis=[
+            _numbers(look, gridIndex=row, min=0, max=top, show=True)
+            | {
+                "axisLabel": {"show": False},
+                "splitLine": {"show": False},
+                "name": f"{SIGNS[bucket]} {look.say(bucket.capitalize())}",
+                "nameLocation": "middle",
+                "nameRotate": 0,
+                "nameGap": 12,
+                "nameTextStyle": {"align": "right", "color": look.palette.ink, "fontSize": 13},
+            }
+            for row, bucket in enumerate(panels)
+        ],
+        series=[
+            {
+                "type": "bar",
+                "name": look.say(bucket.capitalize()),
+                "xAxisIndex": row,
+                "yAxisIndex": row,
+                "barCategoryGap": "14%",
+                "barMaxWidth": 72,
+                "itemStyle": {"color": colours[bucket], "borderRadius": [3, 3, 0, 0]},
+                "label": {"position": "top", "color": look.palette.soft, "fontSize": 11, "distance": 3},
+                "labelLayout": {"hideOverlap": True},
+                "data": [
+                    {
+                        "value": value,
+                        "label": {"show": value >= 0.005, "formatter": f"{100 * value:.0f}%"},
+                        "tooltip": _tip(f"{look.say(bucket.capitalize())}, {label}: {percent(value)}"),
+                    }
+                    for label, value in zip(labels, shares[bucket], strict=False)
+                ],
+            }
+            for row, bucket in enumerate(panels)
+        ],
+    )
+
+
+def lift(deciles: Sequence[Part], look: Look | None = None) -> Option:
+    """Draw how many times the average each tenth of the ranking met the goal, with its interval."""
+    look = look or Look()
+    bars = [
+        {
+            "value": tenth["lift"],
+            "tooltip": _tip(
+                f"{decile_name(tenth['decile'])}: {times(tenth['lift'])}"
+                f"{interval(tenth.get('lift_low'), tenth.get('lift_high'), times)}\n"
+                f"{tenth['qualifying']:,} / {tenth['profiles']:,}"
+            ),
+        }
+        for tenth in deciles
+    ]
+    average = {
+        "symbol": "none",
+        "silent": True,
+        "lineStyle": {"color": look.palette.ink, "type": "dashed", "width": 1.5},
+        "label": {"formatter": look.say("average"), "position": "insideEndTop", "color": look.palette.ink},
+        "data": [{"yAxis": 1}],
+    }
+    # A box plot whose box is one line is an error bar.
+    whiskers = [
+        [tenth["lift_low"], tenth["lift"], tenth["lift"], tenth["lift"], tenth["lift_high"]]
+        if tenth.get("lift_low") is not None and tenth.get("lift_high") is not None
+        else []
+        for tenth in deciles
+    ]
+    return _chart(
+        look,
+        grid=_grid(top=18, bottom=30),
+        tooltip=_tooltip(look, "item"),
+        xAxis=_names(look, [str(tenth["decile"]) for tenth in deciles])
+        | _axis_name(look, look.say("tenth of the ranking, best first"), 28),
+        yAxis=_numbers(look, axisLabel={"formatter": "{value}×", "color": look.palette.soft}),
+        series=[
+            {
+                "type": "bar",
+                "data": bars,
+                "barCategoryGap": "22%",
+                "itemStyle": {"color": look.palette.accent, "borderRadius": [3, 3, 0, 0]},
+                "markLine": average,
+            },
+            {
+                "type": "boxplot",
+                "data": whiskers,
+                "silent": True,
+                "boxWidth": [6, 14],
+                "itemStyle": {"color": "transparent", "borderColor": look.palette.ink, "borderWidth": 1.5},
+                "tooltip": {"show": False},
+            },
+        ],
+    )
+
+
+def gains(points: Sequence[Part], at: float = 0.2, look: Look | None = None) -> Option:
+    """Draw the share of the buyers reached when the best-ranked share of customers is targeted."""
+    look = look or Look()
+    reached = [[_points(point["fraction"], 1), _points(point["reached"], 1)] for point in points]
+    per_cent = {"axisLabel": {"formatter": "{value}%", "color": look.palette.soft}}
+    here = {
+        "symbol": "none",
+        "silent": True,
+        "animation": False,
+        "lineStyle": {"color": look.palette.ink, "type": "solid", "width": 1.5},
+        "label": {"show": False},
+        "data": [{"xAxis": _points(at, 1)}],
+    }
+    return _chart(
+        look,
+        grid=_grid(top=30, bottom=30),
+        legend=_legend(look, {look.say("this model"): LINE, look.say("at random"): DASHES}),
+        tooltip=_tooltip(look, "axis") | {"show": False},  # the line one aims with is the reading
+        xAxis=_numbers(look, min=0, max=100, interval=20, splitLine={"show": False})
+        | _axis_name(look, look.say("customers targeted, best first"), 28)
+        | per_cent,
+        yAxis=_numbers(look, min=0, max=100, interval=20) | per_cent,
+        series=[
+            {
+                "type": "line",
+                "name": look.say("this model"),
+                "data": reached,
+                "symbol": "none",
+                "lineStyle": {"width": 3, "color": look.palette.accent},
+                "itemStyle": {"color": look.palette.accent},
+                "areaStyle": {"color": look.palette.accent, "opacity": 0.12},
+                "markLine": here,
+            },
+            {
+                "type": "line",
+                "name": look.say("at random"),
+                "data": [[0, 0], [100, 100]],
+                "symbol": "none",
+                "lineStyle": {"width": 1.5, "type": "dashed", "color": look.palette.soft},
+                "itemStyle": {"color": look.palette.soft},
+            },
+        ],
+    )
+
+
+def calibration(points: Sequence[Part], look: Look | None = None) -> Option:
+    """Draw what was predicted against what came true, with intervals; a sound probability lies on the diagonal."""
+    look = look or Look()
+    end = _axis_end(points)
+    dots = [
+        {
+            "value": [_points(point["mean_probability"]), _points(point["rate"])],
+            "tooltip": _tip(
+                f"{look.say('predicted')} {percent(point['mean_probability'])}, "
+                f"{look.say('came true')} {percent(point['rate'])}"
+                f"{interval(point.get('low'), point.get('high'), percent)}\n{point['profiles']:,}"
+            ),
+        }
+        for point in points
+    ]
+    bars = [
+        [
+            {"coord": [_points(point["mean_probability"]), _points(point["low"])]},
+            {"coord": [_points(point["mean_probability"]), _points(point["high"])]},
+        ]
+        for point in points
+        if point.get("low") is not None and point.get("high") is not None
+    ]
+    per_cent = {"axisLabel": {"formatter": "{value}%", "color": look.palette.soft}}
+    return _chart(
+        look,
+        grid=_grid(top=30, bottom=30, left=24),
+        legend=_legend(look, {look.say("this model"): "circle", look.say("exactly right"): DASHES}),
+        tooltip=_tooltip(look, "item"),
+        xAxis=_numbers(look, min=0, max=end, splitLine={"show": False})
+        | _axis_name(look, look.say("predicted probability"), 28)
+        | per_cent,
+        yAxis=_numbers(look, min=0, max=end) | _axis_name(look, look.say("came true"), 40) | per_cent,
+        series=[
+            {
+                "type": "scatter",
+                "name": look.say("this model"),
+                "data": dots,
+                "symbolSize": 11,
+                "itemStyle": {"color": look.palette.accent, "opacity": 1},
+                "z": 3,
+                "markLine": {
+                    "silent": True,
+                    "symbol": "none",
+                    "lineStyle": {"color": look.palette.accent, "type": "solid", "width": 2},
+                    "data": bars,
+                },
+            },
+            {
+                "type": "line",
+                "name": look.say("exactly right"),
+                "data": [[0, 0], [end, end]],
+                "symbol": "none",
+                "silent": True,
+                "lineStyle": {"width": 1.5, "type": "dashed", "color": look.palette.soft},
+                "itemStyle": {"color": look.palette.soft},
+            },
+        ],
+    )
+
+
+# Numbers as people read them
+
+
+def brief(number: float) -> str:
+    """Write a number with at most three figures that matter.
+
+    >>> [brief(number) for number in (3, 2.5, 0.12345, 12_345, 1_250_000, -40)]
+    ['3', '2.5', '0.123', '12.3k', '1.25M', '-40']
+    """
+    size = abs(number)
+    for limit, letter in ((1e6, "M"), (1e4, "k")):
+        if size >= limit:
+            return f"{number / (1e6 if letter == 'M' else 1e3):.3g}{letter}"
+    return f"{number:,.0f}" if size >= 1000 else f"{number:.3g}"
+
+
+def _range(start: float, end: float) -> str:
+    return brief(start) if start == end else f"{brief(start)} – {brief(end)}"
+
+
+def percent(part: float | None) -> str:
+    """Write a fraction as a percentage, finer where it is small.
+
+    >>> [percent(part) for part in (0.582, 0.0312, 0.0004, 0, None)]
+    ['58%', '3.1%', '0.04%', '0%', '–']
+    """
+    if part is None:
+        return "–"
+    value = 100 * part
+    digits = 0 if abs(value) >= 9.95 or value == 0 else 1 if abs(value) >= 0.1 else 2
+    return f"{value:.{digits}f}%"
+
+
+def share(part: float, whole: float) -> str:
+    """Write a part of a whole as a percentage.
+
+    >>> share(412, 2759), share(0, 0)
+    ('15%', '–')
+    """
+    return percent(part / whole if whole else None)
+
+
+def times(factor: float | None) -> str:
+    """Write how many times: ``2.1×``.
+
+    >>> times(2.14), times(None)
+    ('2.1×', '–')
+    """
+    return "–" if factor is None else f"{factor:.2g}×" if factor < 0.95 else f"{factor:,.1f}×"
+
+
+def interval(low: float | None, high: float | None, write: Callable[[float | None], str]) -> str:
+    """Write a 95 % interval in brackets, or nothing when there is none.
+
+    >>> interval(0.1, 0.2, percent), interval(None, None, percent)
+    (' (10% – 20%)', '')
+    """
+    return "" if low is None or high is None else f" ({write(low)} – {write(high)})"
+
+
+def decile_name(decile: int) -> str:
+    """Name a tenth of the ranking by its place.
+
+    >>> decile_name(1), decile_name(4)
+    ('top 10%', '30–40%')
+    """
+    return "top 10%" if decile == 1 else f"{10 * (decile - 1)}–{10 * decile}%"
+
+
+# The parts all charts share
+
+
+def _chart(look: Look, **parts: Any) -> Option:
+    return {
+        "backgroundColor": "transparent",
+        "animationDuration": 300,
+        "textStyle": {"color": look.palette.ink, "fontFamily": "system-ui, 'Segoe UI', Roboto, sans-serif"},
+    } | parts
+
+
+def _tooltip(look: Look, trigger: str) -> Option:
+    return {
+        "trigger": trigger,
+        "renderMode": "richText",
+        "confine": True,
+        "backgroundColor": look.palette.card,
+        "borderColor": look.palette.soft,
+        "textStyle": {"color": look.palette.ink, "fontSize": 13},
+    }
+
+
+def _tip(text: str) -> Option:
+    return {"formatter": text}
+
+
+def _legend(look: Look, icons: Mapping[str, str]) -> Option:
+    return {
+        "top": 0,
+        "right": 0,
+        "itemGap": 18,
+        "textStyle": {"color": look.palette.soft},
+        "selectedMode": False,
+        "data": [{"name": name, "icon": icon} for name, icon in icons.items()],
+    }
+
+
+def _grid(**places: int) -> Option:
+    return {"left": 8, "right": 18, "top": 12, "bottom": 8, "containLabel": True} | places
+
+
+def _axis(look: Look) -> Option:
+    return {
+        "axisLine": {"show": True, "lineStyle": {"color": look.palette.soft}},
+        "axisTick": {"show": False},
+        "axisLabel": {"color": look.palette.soft, "hideOverlap": True},
+    }
+
+
+def _numbers(look: Look, **more: Any) -> Option:
+    return (
+        _axis(look)
+        | {"type": "value", "axisLine": {"show": False}, "splitLine": {"lineStyle": {"color": look.palette.line}}}
+        | more
+    )
+
+
+def _names(look: Look, names: Sequence[str], **more: Any) -> Option:
+    return _axis(look) | {"type": "category", "data": list(names)} | more
+
+
+def _axis_name(look: Look, name: str, gap: int) -> Option:
+    return {"name": name, "nameLocation": "middle", "nameGap": gap, "nameTextStyle": {"color": look.palette.soft}}
+
+
+def _axis_end(points: Sequence[Part]) -> float:
+    """End of both axes: a round percentage just above everything shown, so that rare goals are readable too."""
+    shown = [100 * (point.get(key) or 0) for point in points for key in ("mean_probability", "rate", "high")]
+    top = max(shown, default=100)
+    return next((end for end in (0.5, 1, 2, 5, 10, 20, 30, 40, 50, 60, 80) if top <= end), 100)
+
+
+def _points(part: float, digits: int = 3) -> float:
+    """Give a fraction in percentage points."""
+    return round(100 * part, digits)

@@ -1,0 +1,450 @@
+"""One self-contained page of insights.
+
+The page opens from a disk with no network and keeps its meaning without scripts and on paper: every chart has its
+table in the HTML, and a script only folds the tables away and draws. Its security policy allows nothing from outside
+and no script but the page's own, so a hostile name in a dataset stays a name even if an escape were ever missed.
+
+Apache ECharts is taken from the NiceGUI package, compressed and written into the page; NiceGUI itself is not imported.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import functools
+import gzip
+import hashlib
+import importlib.util
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+
+from likelier.errors import TITLES
+from likelier.insights import charts, words
+from likelier.insights.charts import DARK, LIGHT, Look, Option
+from likelier.timespan import UTC
+
+TARGETED = 0.2
+
+
+def report(insights: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    """Write the insights of a run as one HTML page.
+
+    ``insights`` is the content of a run's ``insights.json``, ``run`` its record. Parts that a run never came to (a
+    training issue has no scores) are left out, and the page says why.
+    """
+    page = _Page(insights, run)
+    script = _asset("report.js")
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            page=page,
+            words=words,
+            charts=charts,
+            style=Markup(_asset("report.css")),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own file
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            library=_library(),
+            library_exports=_library_export(),
+            palettes={"light": LIGHT, "dark": DARK},
+            colours={name: charts.bucket_colours(page.propensity_type, look) for name, look in _themes()},
+            options={name: page.options(Look(look)) for name, look in _themes()},
+        )
+    )
+
+
+def _themes() -> tuple[tuple[str, charts.Palette], ...]:
+    return ("light", LIGHT), ("dark", DARK)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A factor in the list of a bucket."""
+
+    code: str
+    anchor: str | None
+    sign: str
+    effect: str
+    importance: float
+    width: float
+    direction: str
+
+
+@dataclass(frozen=True)
+class DrillDown:
+    """How one factor's values are spread in each bucket."""
+
+    code: str
+    anchor: str
+    feature: str
+    buckets: tuple[str, ...]
+    rows: list[tuple[str, list[str]]]
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """One line of the timeline; places are percentages of its width."""
+
+    day: str
+    role: str
+    look_left: float
+    look_width: float
+    outcome_width: float
+    eligible: int | None
+    qualifying: int | None
+    base_rate: float | None
+
+
+class _Page:
+    """The insights as the template reads them: missing parts are empty, never errors."""
+
+    def __init__(self, insights: Mapping[str, Any], run: Mapping[str, Any]) -> None:
+        self.insights, self.run = insights, run
+        self.instance: Mapping[str, Any] = insights.get("instance") or {}
+        self.metrics: Mapping[str, Any] = insights.get("metrics") or {}
+        self.windows: Mapping[str, Any] = insights.get("windows") or {}
+        self.counts: Mapping[str, Any] = insights.get("counts") or {}
+        self.propensity_type = str(insights.get("propensity_type") or "conversion")
+        self.name = str(self.instance.get("name") or run.get("instance") or "Run")
+        scores = insights.get("scores") or {}
+        self.scored = sum(scores.get(bucket) or 0 for bucket in charts.BUCKETS)
+        self.scores: Mapping[str, Any] = scores if self.scored else {}
+        self.deed = words.deed(insights)
+        self.to_do = words.to(self.deed)
+        self.to_do_in_time = self.to_do + words.within(self.instance)
+        self.auc: dict[str, Any] = {key: (self.metrics.get("auc") or {}).get(key) for key in ("value", "low", "high")}
+
+    # What happened
+
+    @property
+    def state(self) -> str:
+        return str(self.run.get("state") or "success")
+
+    @property
+    def state_words(self) -> str:
+        return {"success": "Success", "training_issue": "Training issue"}.get(self.state, self.state.capitalize())
+
+    @property
+    def problem(self) -> dict[str, Any] | None:
+        """What went wrong, however the record writes it; none for a run one may trust."""
+        error = self.run.get("error")
+        if isinstance(error, Mapping):
+            code = error.get("code")
+            title = error.get("title") or TITLES.get(code or 0, "")
+            return {
+                "title": " ".join(str(part) for part in (code, title) if part),
+                "message": error.get("message") or "",
+                "suggestions": list(error.get("suggestions") or ()),
+            }
+        if error:
+            return {"title": self.state_words, "message": str(error), "suggestions": []}
+        if self.poor or self.state not in ("success", "running", "queued"):
+            return {
+                "title": self.state_words if self.state != "success" else "Poor model",
+                "message": "",
+                "suggestions": [],
+            }
+        return None
+
+    @property
+    def poor(self) -> bool:
+        return self.auc["value"] is not None and bool(self.auc["value"] < words.POOR_AUC)
+
+    @property
+    def histogram_rows(self) -> list[tuple[str, int]]:
+        """Give the distribution in at most ten rows: fifty are for the eye, not for reading."""
+        histogram = self.scores.get("histogram") or []
+        group = len(histogram) // 10 if len(histogram) % 10 == 0 else 1
+        width = 100 / len(histogram) if histogram else 0
+        return [
+            (f"{charts.brief(at * width)} – {charts.brief((at + group) * width)}", sum(histogram[at : at + group]))
+            for at in range(0, len(histogram), group)
+        ]
+
+    # The factors
+
+    @property
+    def drill_downs(self) -> list[DrillDown]:
+        spreads = self.insights.get("spreads") or {}
+        return [
+            DrillDown(
+                code=code,
+                anchor=anchor,
+                feature=str(spreads[code].get("feature") or code),
+                buckets=tuple(bucket for bucket in reversed(charts.BUCKETS) if self._ranks(bucket, code)),
+                rows=_spread_rows(spreads[code]),
+            )
+            for code, anchor in self._anchors.items()
+            if code in spreads
+        ]
+
+    def factors(self, bucket: str) -> list[Factor]:
+        listed = (self.insights.get("factors") or {}).get(bucket) or []
+        spreads = self.insights.get("spreads") or {}
+        strongest = max((factor["importance"] or 0 for factor in self._all_factors()), default=0) or 1
+        return [
+            Factor(
+                code=str(factor["code"]),
+                anchor=self._anchors[str(factor["code"])] if factor["code"] in spreads else None,
+                sign={"raises": "▲", "lowers": "▼"}.get(factor.get("direction", ""), "◆"),
+                direction=str(factor.get("direction") or "mixed"),
+                effect=words.effect(factor.get("mean_contribution")),
+                importance=float(factor["importance"] or 0),
+                width=round(100 * float(factor["importance"] or 0) / strongest, 1),
+            )
+            for factor in listed
+        ]
+
+    def _all_factors(self) -> Iterator[Mapping[str, Any]]:
+        for bucket in reversed(charts.BUCKETS):
+            yield from (self.insights.get("factors") or {}).get(bucket) or ()
+
+    def _ranks(self, bucket: str, code: str) -> bool:
+        return any(factor["code"] == code for factor in (self.insights.get("factors") or {}).get(bucket) or ())
+
+    @functools.cached_property
+    def _anchors(self) -> dict[str, str]:
+        codes = dict.fromkeys(str(factor["code"]) for factor in self._all_factors())
+        return {code: f"factor-{place}" for place, code in enumerate(codes, start=1)}
+
+    # The windows
+
+    @property
+    def cut_offs(self) -> list[CutOff]:
+        listed = self.counts.get("per_cut_off") or []
+        if not listed:
+            return []
+        lookback = dt.timedelta(days=float(self.windows.get("lookback_days") or 0))
+        outcome = dt.timedelta(days=float(self.windows.get("outcome_days") or 0))
+        moments = [_moment(each["cut_off"]) for each in listed]
+        start, end = self._timeline(moments, lookback, outcome)
+        return [
+            CutOff(
+                day=day(each["cut_off"]),
+                role=str(each.get("role") or ""),
+                look_left=_place(moment - lookback, start, end),
+                look_width=_place(start + lookback, start, end),
+                outcome_width=_place(start + outcome, start, end),
+                eligible=each.get("eligible"),
+                qualifying=each.get("qualifying"),
+                base_rate=each.get("base_rate"),
+            )
+            for moment, each in sorted(zip(moments, listed, strict=True), key=lambda pair: pair[0])
+        ]
+
+    @staticmethod
+    def _timeline(
+        moments: Sequence[dt.datetime], lookback: dt.timedelta, outcome: dt.timedelta
+    ) -> tuple[dt.datetime, dt.datetime]:
+        return min(moments) - lookback, max(moments) + outcome
+
+    @property
+    def timeline_ends(self) -> tuple[str, str]:
+        moments = [_moment(each["cut_off"]) for each in self.counts.get("per_cut_off") or ()]
+        lookback = dt.timedelta(days=float(self.windows.get("lookback_days") or 0))
+        outcome = dt.timedelta(days=float(self.windows.get("outcome_days") or 0))
+        start, end = self._timeline(moments, lookback, outcome)
+        return day(start), day(end)
+
+    @property
+    def tiles(self) -> list[tuple[str, str]]:
+        history = self.windows.get("history_days")
+        needed = self.windows.get("history_needed_days")
+        counted = [
+            ("events", self.counts.get("events")),
+            ("customers in the data", self.counts.get("profiles")),
+            ("eligible", self.counts.get("eligible")),
+            ("scored", self.counts.get("scored")),
+            ("examples learnt from", self.counts.get("training_rows")),
+            (f"days of history{f', {needed:,.0f} needed' if needed else ''}", history and round(history)),
+        ]
+        return [(label, f"{number:,}") for label, number in counted if number is not None]
+
+    # How good the model is
+
+    @staticmethod
+    def on_auc_scale(auc: float) -> float:
+        """Place on a scale that runs from a coin toss, 0.5, to a perfect order, 1."""
+        return round(min(max(200 * (auc - 0.5), 0), 100), 2)
+
+    @property
+    def gains_points(self) -> list[tuple[float, float]]:
+        return [(point["fraction"], point["reached"]) for point in self.metrics.get("gains") or ()]
+
+    @property
+    def figures(self) -> list[tuple[str, str, str]]:
+        """Give the other figures of quality as name, value and meaning."""
+        metrics, base = self.metrics, self.metrics.get("base_rate")
+        precision = metrics.get("pr_auc") or {}
+        ranges = charts.interval(precision.get("low"), precision.get("high"), _two)
+        rows = [
+            ("Base rate", base, charts.percent(base), "How many met the goal among all who were judged."),
+            (
+                "PR-AUC",
+                precision.get("value"),
+                _two(precision.get("value")) + ranges,
+                f"Mean precision over all ways to draw the line; by chance {_two(base)}.",
+            ),
+            (
+                "Brier score",
+                metrics.get("brier"),
+                charts.brief(metrics.get("brier") or 0),
+                "Mean squared error of the probabilities; 0 is perfect"
+                + (f", always saying the base rate gives {charts.brief(base * (1 - base))}." if base else "."),
+            ),
+            (
+                "Calibration error",
+                metrics.get("calibration_error"),
+                charts.brief(metrics.get("calibration_error") or 0),
+                "Mean distance between a probability and what came true.",
+            ),
+        ]
+        return [(label, text, meaning) for label, value, text, meaning in rows if value is not None]
+
+    # The settings
+
+    @property
+    def details(self) -> list[tuple[str, str]]:
+        """Give all that is needed to repeat the run, and when it ran."""
+        insights, run = self.insights, self.run
+        rows = [
+            ("Run", run.get("id")),
+            ("Outcome", self.state_words),
+            ("Scored as of", day(insights.get("as_of"))),
+            ("Started", day(run.get("started_at"))),
+            ("Finished", day(run.get("finished_at"))),
+            ("Probabilities", _calibrated(insights.get("calibrated"))),
+            ("Seed", insights.get("seed")),
+            *(
+                (f"Data: {name}", f"version {version}")
+                for name, version in (insights.get("data_versions") or {}).items()
+            ),
+            *((f"Time: {stage}", took) for stage, took in self.timings),
+        ]
+        return [(label, str(value)) for label, value in rows if value not in (None, "–")]
+
+    @property
+    def settings(self) -> str:
+        return str(yaml.safe_dump(dict(self.instance), sort_keys=False, allow_unicode=True)) if self.instance else ""
+
+    @property
+    def timings(self) -> list[tuple[str, str]]:
+        timings = self.run.get("timings") or {}
+        return [(str(stage), f"{float(seconds):,.1f} s") for stage, seconds in timings.items()]
+
+    # The charts
+
+    def options(self, look: Look) -> dict[str, Option]:
+        """Give the option dict of every chart the page has a place for, by that place's name."""
+        drawn: dict[str, Option] = {}
+        if self.scores:
+            drawn["ring"] = charts.ring(self.scores, self.propensity_type, look)
+            if self.scores.get("histogram"):
+                drawn["distribution"] = charts.distribution(self.scores["histogram"], self.propensity_type, look)
+        if self.metrics.get("deciles"):
+            drawn["lift"] = charts.lift(self.metrics["deciles"], look)
+        if self.metrics.get("gains"):
+            drawn["gains"] = charts.gains(self.metrics["gains"], TARGETED, look)
+        if self.metrics.get("calibration"):
+            drawn["calibration"] = charts.calibration(self.metrics["calibration"], look)
+        for drill in self.drill_downs:
+            drawn[drill.anchor] = charts.spread(self.insights["spreads"][drill.code], self.propensity_type, look)
+        return drawn
+
+
+def _spread_rows(spread: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    columns = [charts.spread_shares(spread, bucket) for bucket in reversed(charts.BUCKETS)]
+    return [
+        (label, [charts.percent(column[row]) if row < len(column) else "–" for column in columns])
+        for row, label in enumerate(charts.spread_labels(spread))
+    ]
+
+
+def day(moment: str | dt.datetime | None) -> str:
+    """Write a moment as a day, with its time when it is not midnight UTC.
+
+    >>> day("2011-11-01T00:00:00+00:00"), day("2011-11-01T09:05:00Z"), day(None)
+    ('1 Nov 2011', '1 Nov 2011, 09:05 UTC', '–')
+    """
+    if not moment:
+        return "–"
+    at = _moment(moment)
+    date = f"{at.day} {at:%b %Y}"
+    return date if (at.hour, at.minute, at.second, at.microsecond) == (0, 0, 0, 0) else f"{date}, {at:%H:%M} UTC"
+
+
+def _calibrated(how: str | None) -> str | None:
+    return "as the model gives them" if how == "raw" else how
+
+
+def _two(number: float | None) -> str:
+    return "–" if number is None else f"{number:.2f}"
+
+
+def _moment(moment: str | dt.datetime) -> dt.datetime:
+    at = moment if isinstance(moment, dt.datetime) else dt.datetime.fromisoformat(moment)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _place(moment: dt.datetime, start: dt.datetime, end: dt.datetime) -> float:
+    return round(100 * ((moment - start) / (end - start) if end > start else 0), 2)
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": charts.percent,
+        "times": charts.times,
+        "brief": charts.brief,
+        "day": day,
+        "count": lambda number: "–" if number is None else f"{number:,}",
+    }
+    return environment
+
+
+@functools.cache
+def _asset(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _library() -> str:
+    """ECharts, compressed, as base64 text: a third of its size, and nothing in it can end a script element."""
+    return base64.b64encode(gzip.compress(_bundle()[0].read_bytes(), mtime=0)).decode()
+
+
+def _library_export() -> str:
+    return _bundle()[1]
+
+
+@functools.cache
+def _bundle() -> tuple[Path, str]:
+    """Find the file that holds ECharts in the NiceGUI package, and the name it is exported by.
+
+    The package's ``index.js`` reads ``import{aS as a,aT as r}from"./index-DlVyZyb_.js";export{a as echarts,...}``;
+    the names change with each of its builds.
+    """
+    package = importlib.util.find_spec("nicegui")  # found, not imported: the engine stays free of web servers
+    if package is None or package.origin is None:
+        raise FileNotFoundError("The report draws with the ECharts of the package nicegui, which is not installed.")
+    folder = Path(package.origin).parent / "elements" / "echart" / "dist"
+    index = (folder / "index.js").read_text(encoding="utf-8")
+    local = re.search(r"(\w+) as echarts\b", index)
+    source = re.search(r'from\s*"\./([^"]+)"', index)
+    exported = re.search(rf"([\w$]+) as {local[1]}\b", index) if local else None
+    if not (local and source and exported):
+        raise ValueError(f"{folder / 'index.js'} does not say where ECharts is; expected nicegui 3.18 or like it.")
+    return folder / source[1], exported[1]

@@ -1,0 +1,205 @@
+"""What the numbers of a run mean, in words a marketer uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from likelier.insights.charts import percent, times
+
+POOR_AUC = 0.65
+
+NOT_FOR = (
+    "Setting prices or price points.",
+    (
+        "Deciding whether an offer makes somebody likelier to act. That is uplift: compare people who got the offer "
+        "with similar people who did not."
+    ),
+    "Choosing which of thousands of products to recommend to a person.",
+    "Naming the stage of a buying journey a person is in.",
+    "Predicting something that has never happened yet, such as the sale of a product that is not launched.",
+)
+
+
+def to(phrase: str) -> str:
+    """Put "to" where it belongs.
+
+    >>> to("make a purchase"), to("not make a purchase")
+    ('to make a purchase', 'not to make a purchase')
+    """
+    return f"not to {phrase.removeprefix('not ')}" if phrase.startswith("not ") else f"to {phrase}"
+
+
+def deed(insights: Mapping[str, Any]) -> str:
+    """Say what those who meet the goal will do; reads after "will".
+
+    >>> deed({"goal_deed": "make a purchase"}), deed({})
+    ('make a purchase', 'meet the goal')
+    """
+    return str(insights.get("goal_deed") or "meet the goal")
+
+
+def within(instance: Mapping[str, Any]) -> str:
+    """Name the outcome window: ``in the next 30 days``."""
+    days = (instance.get("goal") or {}).get("window_days")
+    return "" if days is None else " in the next day" if days == 1 else f" in the next {days} days"
+
+
+def out_of(probability: float) -> str:
+    """Write a probability as people among people, of a group large enough that somebody is left.
+
+    >>> [out_of(probability) for probability in (0.71, 0.004, 0.00012, 0, 1)]
+    ['71 of 100', '4 of 1,000', '1 of 10,000', 'none', '100 of 100']
+    """
+    if probability <= 0:
+        return "none"
+    group = 100 if probability >= 0.0095 else 1000 if probability >= 0.00095 else 10_000
+    return f"{max(1, round(probability * group)):,} of {group:,}"
+
+
+def headline(insights: Mapping[str, Any]) -> list[str]:
+    r"""Say in two or three sentences who was scored and what to expect; the first is the shortest.
+
+    >>> scores = {"low": 2000, "medium": 347, "high": 412, "mean_probability": 0.34,
+    ...           "expected": {"low": 0.1, "medium": 0.3, "high": 0.71}}
+    >>> asked = {"goal_deed": "make a purchase", "instance": {"goal": {"window_days": 30}}}
+    >>> print(*headline(asked | {"scores": scores}), sep="\n")
+    2,759 customers scored.
+    412 are high: expect 71 of 100 of them to make a purchase in the next 30 days, 2.1 times the average.
+    2,000 are low: expect 10 of 100, a third of the average.
+    """
+    scores = insights.get("scores") or {}
+    total = sum(scores.get(bucket) or 0 for bucket in ("low", "medium", "high"))
+    if not total:
+        return ["Nobody was scored."]
+    promise = deed(insights) + within(insights["instance"])
+    sentences = [f"{total:,} customer{'s' if total > 1 else ''} scored."]
+    for bucket in ("high", "medium", "low"):
+        if bucket == "medium" and len(sentences) > 1:
+            continue
+        if said := _bucket_sentence(bucket, scores, promise if len(sentences) == 1 else None):
+            sentences.append(said)
+    return sentences
+
+
+def _bucket_sentence(bucket: str, scores: Mapping[str, Any], promise: str | None) -> str | None:
+    count, expected = scores.get(bucket) or 0, (scores.get("expected") or {}).get(bucket)
+    if not count:
+        return None
+    start = f"{count:,} {'is' if count == 1 else 'are'} {bucket}"
+    if expected is None:
+        return start + "."
+    mean = scores.get("mean_probability")
+    against = f", {compared(expected / mean)}" if mean else ""
+    return f"{start}: expect {out_of(expected)}{f' of them {to(promise)}' if promise else ''}{against}."
+
+
+def compared(ratio: float) -> str:
+    """Say how many times the average.
+
+    >>> [compared(ratio) for ratio in (2.14, 1.02, 0.8, 0.34, 0.12, 0.02)]
+    ['2.1 times the average', 'about the average', '0.8 times the average', 'a third of the average', \
+'an eighth of the average', 'less than a tenth of the average']
+    """
+    parts = {2: "half", 3: "a third of", 4: "a quarter of", 5: "a fifth of", 6: "a sixth of", 7: "a seventh of"}
+    parts |= {8: "an eighth of", 9: "a ninth of", 10: "a tenth of"}
+    if 0.95 <= ratio < 1.05:
+        return "about the average"
+    if ratio >= 0.6:
+        return f"{ratio:,.1f} times the average"
+    if ratio < 0.095:
+        return "less than a tenth of the average"
+    return f"{parts[round(1 / ratio)]} the average"
+
+
+def quality(auc: float | None) -> str:
+    """Name how well an AUC separates.
+
+    >>> [quality(auc) for auc in (None, 0.6, 0.65, 0.8, 0.9)]
+    ['unknown', 'poor', 'fair', 'good', 'very good']
+    """
+    if auc is None:
+        return "unknown"
+    return "poor" if auc < POOR_AUC else "fair" if auc < 0.75 else "good" if auc < 0.85 else "very good"
+
+
+def auc_words(auc: Mapping[str, Any]) -> str:
+    """Say what an AUC means."""
+    if auc.get("value") is None:
+        return "There is no AUC: it needs customers of both outcomes in the judging window."
+    chance = ""
+    if auc.get("low") is not None and auc.get("high") is not None:
+        chance = (
+            f" How much of that may be chance: the 95% interval runs from {auc['low']:.2f} to {auc['high']:.2f}; "
+            "more customers make it narrower."
+        )
+    return (
+        "Take any customer who met the goal and any who did not: "
+        f"in {round(100 * auc['value'])} of 100 such pairs the model gives the first the higher score. "
+        f"50 would be a coin toss, 100 a perfect order.{chance}"
+    )
+
+
+def lift_words(deciles: Sequence[Mapping[str, Any]]) -> str:
+    """Say what the best tenth is worth."""
+    if not deciles or deciles[0].get("lift") is None:
+        return ""
+    best = deciles[0]
+    return (
+        f"Of the tenth ranked best, {percent(best['rate'])} met the goal: {times(best['lift'])} the average. "
+        "A good model falls from left to right; the whiskers are 95% intervals."
+    )
+
+
+def reached(points: Sequence[Mapping[str, Any]], fraction: float) -> float | None:
+    """Read the share of the buyers reached from the gains curve, straight between its points.
+
+    >>> reached([{"fraction": 0, "reached": 0}, {"fraction": 0.5, "reached": 0.8}], 0.25)
+    0.4
+    """
+    for before, after in pairwise(points):
+        if before["fraction"] <= fraction <= after["fraction"]:
+            width = after["fraction"] - before["fraction"]
+            part = (fraction - before["fraction"]) / width if width else 1.0
+            return float(before["reached"] + part * (after["reached"] - before["reached"]))
+    return None
+
+
+def gains_words(points: Sequence[Mapping[str, Any]], fraction: float, deed: str) -> str:
+    """Say whom a campaign to the best-ranked part reaches.
+
+    >>> gains_words([{"fraction": 0, "reached": 0}, {"fraction": 0.2, "reached": 0.58}], 0.2, "make a purchase")
+    'Target the top 20%: reach 58% of those who will make a purchase, 2.9 times random.'
+    """
+    got = reached(points, fraction)
+    if got is None or not fraction:
+        return ""
+    return (
+        f"Target the top {percent(fraction)}: reach {percent(got)} of those who will {deed}, "
+        f"{got / fraction:.1f} times random."
+    )
+
+
+def calibration_words(metrics: Mapping[str, Any]) -> str:
+    """Say how far the probabilities are from what came true."""
+    error = metrics.get("calibration_error")
+    if error is None:
+        return ""
+    return (
+        f"On average a probability is {100 * error:.1f} percentage points away from what came true. "
+        "Dots on the dashed line are exactly right; above it more came true than predicted, below it less."
+    )
+
+
+def effect(contribution: float | None) -> str:
+    """Say what a mean contribution in log-odds does to the odds.
+
+    >>> effect(0.7), effect(-0.7), effect(0.001)
+    ('odds × 2.0', 'odds ÷ 2.0', 'odds × 1.0')
+    """
+    if contribution is None:
+        return ""
+    # e^6 is 400 times: further precision or size says nothing more
+    ratio = 2.718281828459045 ** min(abs(contribution), 20)
+    return f"odds {'÷' if contribution < 0 and ratio >= 1.05 else '×'} {ratio:,.1f}"
