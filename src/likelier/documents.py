@@ -76,7 +76,8 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
+_INT = re.compile(r"^[-+]?(?:0|[1-9][0-9]{0,17})$")  # a longer one is a code, not a count
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))
 # What PyYAML writes for a float, so that what it dumps reads back.
 _FLOAT = re.compile(r"^(?:[-+]?[0-9]+\.[0-9]*(?:[eE][-+][0-9]+)?|[-+]?\.inf|\.nan)$")
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
@@ -142,9 +143,11 @@ def _not_yaml(error: yaml.MarkedYAMLError, source: str) -> str:
 
 def _hint(problem: str) -> str:
     if "character '\\t'" in problem:
-        return " Indent with spaces, not with tabs."
+        return " Indent with spaces, not tabs."
     if "mapping values are not allowed" in problem:
         return " Put a value that holds ': ' in quotes, and check the indentation."
-    if "expected the node content" in problem or "expected ',' or" in problem:
+    if "another document" in problem:
+        return " Keep what stands before '---'."
+    if any(sign in problem for sign in ("expected the node content", "expected ',' or", "unexpected end of stream")):
         return " Check that every bracket and quote that is opened is closed."
     return " Check the indentation, the brackets and the quotes."

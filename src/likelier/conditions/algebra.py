@@ -233,7 +233,10 @@ class OnField(Condition):
         return self._some(events[self.field.path]) if self.field.array else self._one(events[self.field.path])
 
     def _one(self, value: IbisValue) -> BooleanValue:
-        return self.satisfied(_present(self.field, value)).fill_null(False)
+        satisfied = self.satisfied(value)
+        if value.type().is_floating():
+            satisfied &= ~value.isnan()
+        return satisfied.fill_null(False)
 
     def _some(self, values: Column) -> BooleanValue:
         return values.filter(self._one).length().fill_null(0) > 0
@@ -527,10 +530,6 @@ def _negated(condition: OnField) -> Condition:
 
 
 # --- Ibis ------------------------------------------------------------------------------------------------------------
-
-
-def _present(field: Field, value: Any) -> Any:
-    return value.nullif(float("nan")) if field.type is FieldType.NUMBER else value
 
 
 def _folded(text: Any, ignore_case: bool) -> Any:  # noqa: FBT001

@@ -71,7 +71,7 @@ def _read_number(field: Field, written: Any) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise ConditionError(f"'{field.path}' cannot be compared with {written}: write a finite number.")
+        raise ConditionError(f"'{field.path}' holds finite numbers; this one is not.")
     return number + 0.0  # -0.0 becomes 0.0: they are equal and should read alike
 
 

@@ -51,6 +51,7 @@ _COUNTED = {
     "commerce.productListAdds.value": _regular("add", "a product to the cart"),
     "commerce.productViews.value": _regular("view", "a product"),
     "commerce.saveForLaters.value": _regular("save", "a product for later"),
+    "web.webPageDetails.pageViews.value": _regular("visit", "a web page"),
     "web.webInteraction.linkClicks.value": _regular("click", "a link"),
     "application.applicationCloses.value": _regular("close", "the application"),
     "application.crashes.value": _regular("experience", "an application crash"),

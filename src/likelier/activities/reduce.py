@@ -1,0 +1,235 @@
+"""Reduce events to activities: one row an event, sorted by profile and time, ready for the kernel.
+
+The engine evaluates every signal and packs them as bits, takes the measures as numbers and the categories as hashed
+codes, and sorts. What comes back streams into plain files in the run's folder that are then mapped into memory, so the
+size of the data is the disk's business.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any
+
+import ibis
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from likelier.activities.codes import BITS, Category, Codebook, Measure, Signal, Source
+from likelier.activities.standard import STANDARD_EVENTS
+from likelier.backend import Engine, batches
+from likelier.datasets import Field, FieldType
+from likelier.instance import Question
+
+CATEGORY_CODES = 1 << 18
+NO_CODE = -1
+STANDARD = {event.name: event for event in STANDARD_EVENTS}
+
+
+@dataclass(frozen=True)
+class Activities:
+    """All profiles' activities as arrays; profile p's stand at ``starts[p]:starts[p + 1]``, ascending in time."""
+
+    ids: pa.Array  # string, one a profile, ascending
+    starts: np.ndarray  # int64, profiles + 1
+    times: np.ndarray  # int64, microseconds
+    words: np.ndarray  # int64, events x words
+    measures: np.ndarray  # float32, events x measures, NaN where absent
+    slots: np.ndarray  # int32, events x slots, -1 where absent
+
+    @property
+    def profiles(self) -> int:
+        return len(self.ids)
+
+    @property
+    def events(self) -> int:
+        return len(self.times)
+
+
+def reduced(
+    engine: Engine,
+    events: ibis.Table,
+    question: Question,
+    codebook: Codebook,
+    fields: Sequence[Field],
+    before: dt.datetime,
+) -> ibis.Table:
+    """Express the activities of events before a moment, sorted by profile, time and event."""
+    kinds = {field.path: field for field in fields}
+    past = events.filter(events.timestamp < ibis.literal(before))
+    joined, words = _words(engine, past, question, codebook, kinds)
+    columns: dict[str, Any] = {"who": joined.who, "t": joined.timestamp, "_id": joined["_id"]}
+    columns |= {f"w{place}": word for place, word in enumerate(words)}
+    columns |= {f"m{place}": _measure(joined, measure) for place, measure in enumerate(codebook.measures)}
+    slots = [slot for category in codebook.categories for slot in _slots(joined, category)]
+    columns |= {f"c{place}": slot for place, slot in enumerate(slots)}
+    return joined.select(**columns).order_by("who", "t", "_id").drop("_id")
+
+
+def _words(
+    engine: Engine, events: ibis.Table, question: Question, codebook: Codebook, fields: dict[str, Field]
+) -> tuple[ibis.Table, list[Any]]:
+    """Give the events, joined with the codes of their texts, and one expression for each word."""
+    parts: list[list[Any]] = [[] for _ in range(codebook.words)]
+    texts: dict[str, dict[str, int]] = {}
+    for bit, signal in enumerate(codebook.signals):
+        if signal.path in fields and signal.value and not fields[signal.path].array:
+            texts.setdefault(signal.path, {})[signal.value] = bit
+        else:
+            holds = _holds(events, signal, question)
+            parts[bit // BITS].append(lambda table, holds=holds, bit=bit: _bit(holds(table), bit))
+    for place, (path, bits) in enumerate(texts.items()):
+        events, words = _with_codes(engine, events, path, bits, place)
+        for word, column in words:
+            parts[word].append(lambda table, column=column: table[column].fill_null(0))
+    return events, [reduce(add, [part(events) for part in word]) for word in parts]
+
+
+def _bit(holds: Any, bit: int) -> Any:
+    return ibis.ifelse(holds, ibis.literal(1 << bit % BITS, "int64"), ibis.literal(0, "int64"))
+
+
+def _holds(events: ibis.Table, signal: Signal, question: Question) -> Callable[[ibis.Table], Any]:
+    """Say how a signal is decided: by the question's rule, the standard's test or one of a list's values."""
+    if signal.source == Source.ANY:
+        return lambda table: table.timestamp.notnull()
+    if signal.source == Source.STANDARD:
+        return STANDARD[signal.name].holds
+    rules = {
+        Source.GOAL: question.goal.events,
+        Source.INCLUDE: question.population.events,
+        Source.EXCLUDE: question.population.exclude,
+        Source.CUSTOM: question.custom_events,
+    }
+    if signal.source in rules:
+        return rules[signal.source][signal.place].condition.holds
+    if signal.path not in events.columns:
+        return lambda table: table.timestamp.isnull()
+    return lambda table: table[signal.path].contains(signal.value).fill_null(False)
+
+
+def _with_codes(
+    engine: Engine, events: ibis.Table, path: str, bits: dict[str, int], place: int
+) -> tuple[ibis.Table, list[tuple[int, str]]]:
+    """Join a text's common values with their bits: one hash look-up instead of a comparison for each value."""
+    words = sorted({bit // BITS for bit in bits.values()})
+    key = f"v{place}"
+    columns: dict[str, Any] = {key: list(bits)}
+    for word in words:
+        masks = [1 << bit % BITS if bit // BITS == word else 0 for bit in bits.values()]
+        columns[f"b{place}_{word}"] = pa.array(masks, pa.int64())
+    codes = engine.values(pa.table(columns))
+    joined = events.left_join(codes, events[path] == codes[key])
+    return joined, [(word, f"b{place}_{word}") for word in words]
+
+
+def _measure(events: ibis.Table, measure: Measure) -> Any:
+    if measure.path not in events.columns:
+        return ibis.null("float32")
+    column = events[measure.path]
+    if measure.array:
+        column = column.maxs() if measure.type == FieldType.MOMENT else column.sums()
+    if measure.type == FieldType.MOMENT:
+        column = column.epoch_seconds() / 86_400
+    return column.cast("float32")
+
+
+def _slots(events: ibis.Table, category: Category) -> list[Any]:
+    if category.path not in events.columns:
+        return [ibis.literal(NO_CODE, "int32")] * category.slots
+    column = events[category.path]
+    values = [column[place] for place in range(category.slots)] if category.array else [column]
+    return [ibis.coalesce((value.hash() % CATEGORY_CODES).abs(), NO_CODE).cast("int32") for value in values]
+
+
+def write(
+    reader: pa.RecordBatchReader, codebook: Codebook, folder: Path, progress: Callable[[int], None] = lambda _: None
+) -> None:
+    """Stream activities into a folder of plain arrays, each batch appended as it comes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ids: list[pa.Array] = []
+    counts: list[np.ndarray] = []
+    with (
+        (folder / "times").open("wb") as times,
+        (folder / "words").open("wb") as words,
+        (folder / "measures").open("wb") as measures,
+        (folder / "slots").open("wb") as slots,
+    ):
+        for batch in batches(reader):
+            runs = pc.run_end_encode(batch["who"])
+            ids.append(runs.values)
+            counts.append(np.diff(runs.run_ends.to_numpy(), prepend=0))
+            batch["t"].view(pa.int64()).to_numpy().tofile(times)
+            _columns(batch, "w", codebook.words, np.int64).tofile(words)
+            _columns(batch, "m", len(codebook.measures), np.float32).tofile(measures)
+            _columns(batch, "c", codebook.slots, np.int32).tofile(slots)
+            progress(batch.num_rows)
+    names, sizes = _merge_runs(ids, counts)
+    np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64).tofile(folder / "starts")
+    with pa.OSFile(str(folder / "ids.arrow"), "wb") as sink:
+        table = pa.table({"id": names})
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+    (folder / "codebook.json").write_text(json.dumps(codebook.to_json()))
+
+
+def _columns(batch: pa.RecordBatch, letter: str, count: int, kind: Any) -> np.ndarray:
+    rows = np.empty((batch.num_rows, count), kind)
+    for place in range(count):
+        column = batch[f"{letter}{place}"]
+        rows[:, place] = column.to_numpy(zero_copy_only=False)
+    return rows
+
+
+def _merge_runs(ids: list[pa.Array], counts: list[np.ndarray]) -> tuple[pa.Array, np.ndarray]:
+    """Join the runs of ids of all batches: a profile may end one batch and begin the next."""
+    if not ids:
+        return pa.array([], pa.string()), np.array([], np.int64)
+    names = pa.concat_arrays([array.cast(pa.string()) for array in ids])
+    again = np.zeros(len(names), bool)
+    if len(names) > 1:
+        again[1:] = pc.equal(names[1:], names[:-1]).to_numpy(zero_copy_only=False)
+    first = np.flatnonzero(~again)
+    return names.filter(pa.array(~again)), np.add.reduceat(np.concatenate(counts), first)
+
+
+def load(folder: Path) -> tuple[Activities, Codebook]:
+    """Map what :func:`write` left into memory."""
+    codebook = Codebook.from_json(json.loads((folder / "codebook.json").read_text()))
+    with pa.memory_map(str(folder / "ids.arrow")) as source:
+        ids = pa.ipc.open_file(source).read_all()["id"].combine_chunks()
+    starts = np.fromfile(folder / "starts", np.int64)
+    rows = int(starts[-1])
+    return (
+        Activities(
+            ids,
+            starts,
+            _mapped(folder / "times", np.int64, (rows,)),
+            _mapped(folder / "words", np.int64, (rows, codebook.words)),
+            _mapped(folder / "measures", np.float32, (rows, len(codebook.measures))),
+            _mapped(folder / "slots", np.int32, (rows, codebook.slots)),
+        ),
+        codebook,
+    )
+
+
+def _mapped(path: Path, kind: Any, shape: tuple[int, ...]) -> np.ndarray:
+    if 0 in shape:
+        return np.empty(shape, kind)
+    return np.memmap(path, kind, mode="r", shape=shape)
+
+
+def chunks(activities: Activities, events: int = 2_000_000) -> Iterator[tuple[int, int]]:
+    """Cut the profiles into ranges of about so many events."""
+    first = 0
+    while first < activities.profiles:
+        last = int(np.searchsorted(activities.starts, activities.starts[first] + events, side="right")) - 1
+        last = min(max(last, first + 1), activities.profiles)
+        yield first, last
+        first = last

@@ -1,0 +1,1 @@
+"""Why: contributions that add up to each prediction, grouped into factors with names."""

@@ -1,0 +1,135 @@
+"""Contributions told in a person's words: per profile the strongest ten and what is left, with their values.
+
+A factor that gathers several features shows the value of the one that matters most in the model, always the same one,
+so that values of a factor can be compared between people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from likelier.features.definitions import FeatureSet, Kind
+
+STRONGEST = 10
+HIGH, MEDIUM = 0.5, 0.15  # log-odds: odds times 1.65 and 1.16 (or divided)
+NEGLIGIBLE = 1e-9
+OTHER = "other"
+AGES = {Kind.LAST, Kind.FIRST, Kind.NTH}
+
+FACTOR_TYPE = pa.struct(
+    [
+        pa.field("code", pa.string()),
+        pa.field("value", pa.string()),
+        pa.field("importance", pa.string()),
+        pa.field("contribution", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What of a factor is shown: one feature's number, or which of several yes-or-no features holds."""
+
+    factor: str
+    feature: str
+    columns: tuple[int, ...]
+    labels: tuple[str, ...] = ()
+    absent: str = "none"
+
+    @property
+    def is_category(self) -> bool:
+        return bool(self.labels)
+
+    def values(self, matrix: np.ndarray) -> np.ndarray:
+        """Give the shown number of each row, float64; of a category the place of its label, NaN for none of them."""
+        if not self.is_category:
+            return matrix[:, self.columns[0]].astype(np.float64)
+        flags = matrix[:, self.columns]
+        return np.where(flags.any(axis=1), flags.argmax(axis=1), np.nan)
+
+    def texts(self, values: np.ndarray) -> np.ndarray:
+        """Write shown values for people."""
+        if self.is_category:
+            return np.array([*self.labels, "other"], object)[np.nan_to_num(values, nan=len(self.labels)).astype(int)]
+        distinct, places = np.unique(values, return_inverse=True)
+        return np.array([self.absent if np.isnan(value) else readable(value) for value in distinct], object)[places]
+
+
+def readable(value: float) -> str:
+    """Write a number in as few digits as tell it.
+
+    >>> [readable(value) for value in (3.0, 2.04167, 1234.56, 0.0312)]
+    ['3', '2', '1235', '0.031']
+    """
+    size = abs(value)
+    if size >= 100:
+        return f"{value:.0f}"
+    if size >= 1:
+        return f"{value:.1f}".removesuffix(".0")
+    return f"{value:.2g}"
+
+
+def shown_factors(features: FeatureSet, strength: np.ndarray) -> tuple[Shown, ...]:
+    """Choose what each factor shows; `strength` is the mean absolute contribution of each feature."""
+    found = []
+    for factor in features.factors:
+        columns = [place for place, feature in enumerate(features.features) if feature.factor == factor]
+        best = max(columns, key=lambda column: (strength[column], -column))
+        feature = features.features[best]
+        if feature.kind == Kind.TRAIT_IS:
+            labels = tuple(features.features[column].name.removeprefix(f"{factor} is ") for column in columns)
+            found.append(Shown(factor, factor, tuple(columns), labels))
+        else:
+            found.append(Shown(factor, feature.name, (best,), absent="never" if feature.kind in AGES else "none"))
+    return tuple(found)
+
+
+def as_lists(contribution: np.ndarray, values: np.ndarray, shown: tuple[Shown, ...]) -> pa.ListArray:
+    """Give each row's strongest factors, strongest first, and one `other` with the rest, as a list of structs.
+
+    `contribution` and `values` are float64 of shape (rows, factors). The list sums to the row's sum.
+    """
+    rows, factors = contribution.shape
+    kept = min(STRONGEST, factors)
+    order = np.argsort(-np.abs(contribution), axis=1, kind="stable")[:, :kept]
+    strongest = np.take_along_axis(contribution, order, axis=1)
+    told = np.abs(strongest) > NEGLIGIBLE
+    rest = contribution.sum(axis=1) - np.where(told, strongest, 0).sum(axis=1)
+    sizes = told.sum(axis=1) + 1
+    ends = np.cumsum(sizes)
+    is_other = np.zeros(int(ends[-1]) if rows else 0, bool)
+    is_other[ends - 1] = True
+
+    which = order[told]
+    numbers = np.take_along_axis(values, order, axis=1)[told]
+    amount = np.empty(len(is_other))
+    amount[~is_other], amount[is_other] = strongest[told], rest
+    names = np.array([one.factor for one in shown], object)
+    code = np.full(len(is_other), OTHER, object)
+    code[~is_other] = names[which]
+    text = np.full(len(is_other), "", object)
+    text[~is_other] = _texts(which, numbers, shown)
+    structs = pa.StructArray.from_arrays(
+        [pa.array(code, pa.string()), pa.array(text, pa.string()), _importance(amount), pa.array(amount)],
+        fields=list(FACTOR_TYPE),
+    )
+    return pa.ListArray.from_arrays(pa.array(np.concatenate([[0], ends]), pa.int32()), structs)
+
+
+def _texts(which: np.ndarray, numbers: np.ndarray, shown: tuple[Shown, ...]) -> np.ndarray:
+    texts = np.empty(len(which), object)
+    order = np.argsort(which, kind="stable")
+    cuts = np.searchsorted(which[order], np.arange(len(shown) + 1))
+    for place, factor in enumerate(shown):
+        rows = order[cuts[place] : cuts[place + 1]]
+        if len(rows):
+            texts[rows] = factor.texts(numbers[rows])
+    return texts
+
+
+def _importance(amount: np.ndarray) -> pa.Array:
+    level = np.searchsorted([MEDIUM, HIGH], np.abs(amount), side="right")
+    return pa.DictionaryArray.from_arrays(pa.array(level, pa.int8()), ["low", "medium", "high"]).cast(pa.string())

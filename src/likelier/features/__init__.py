@@ -1,0 +1,1 @@
+"""What can be known of a profile at a cut-off, as numbers with readable names."""

@@ -1,0 +1,44 @@
+"""A fitted model and everything needed to use it again, kept as text files in one folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import lightgbm as lgb
+
+from likelier.activities.codes import Codebook
+from likelier.features.definitions import FeatureSet
+from likelier.model.calibrate import Calibration
+
+
+@dataclass(frozen=True)
+class Model:
+    """Reads activities by `codebook`, makes `features` of them, and turns these into probabilities."""
+
+    booster: lgb.Booster
+    codebook: Codebook
+    features: FeatureSet
+    calibration: Calibration
+    strength: tuple[float, ...]  # mean absolute contribution of each feature in training
+
+
+def save(model: Model, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "trees.txt").write_text(model.booster.model_to_string())
+    (folder / "codebook.json").write_text(json.dumps(model.codebook.to_json()))
+    (folder / "features.json").write_text(json.dumps(model.features.to_json()))
+    rest = {"calibration": asdict(model.calibration), "strength": list(model.strength)}
+    (folder / "model.json").write_text(json.dumps(rest))
+
+
+def load(folder: Path) -> Model:
+    rest = json.loads((folder / "model.json").read_text())
+    return Model(
+        lgb.Booster(model_str=(folder / "trees.txt").read_text()),
+        Codebook.from_json(json.loads((folder / "codebook.json").read_text())),
+        FeatureSet.from_json(json.loads((folder / "features.json").read_text())),
+        Calibration(**rest["calibration"]),
+        tuple(rest["strength"]),
+    )

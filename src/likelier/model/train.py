@@ -1,0 +1,42 @@
+"""Fit small gradient-boosted trees.
+
+Small trees because a study over thirteen tasks found 4 leaves more accurate than 15 or 31, and because they make exact
+reasons cheap and readable. Everything is fixed by the seed; nobody chooses.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+from lightgbm import Booster
+
+__all__ = ["Booster", "fit", "log_odds"]
+
+ROUNDS = 300
+PARAMETERS: dict[str, Any] = {
+    "objective": "binary",
+    "learning_rate": 0.03,
+    "num_leaves": 4,
+    "min_child_samples": 40,
+    "lambda_l2": 5.0,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "feature_fraction": 0.15,
+    "max_bin": 63,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbose": -1,
+}
+
+
+def fit(matrix: np.ndarray, labels: np.ndarray, *, seed: int) -> Booster:
+    """Learn log-odds from a matrix (rows, features; NaN is absent) and boolean labels (rows)."""
+    data = lgb.Dataset(matrix, labels.astype(np.float32), free_raw_data=True)
+    return lgb.train({**PARAMETERS, "seed": seed}, data, num_boost_round=ROUNDS)
+
+
+def log_odds(booster: Booster, matrix: np.ndarray) -> np.ndarray:
+    """Predict raw log-odds, float64, one a row."""
+    return np.asarray(booster.predict(matrix, raw_score=True))

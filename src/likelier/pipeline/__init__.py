@@ -1,0 +1,14 @@
+"""From raw events to scores with reasons: the stages in order.
+
+read      events to activities: evaluated, coded, sorted by profile and time (:mod:`.reading`)
+check     who is eligible at which cut-off, what came of it, and whether that is enough (:mod:`.asking`, :mod:`.floors`)
+train     learn from early cut-offs, be judged on the latest, learn again from all (:mod:`.learning`)
+score     predict and explain everybody eligible now (:mod:`.scoring`)
+insights  what a report shows (:mod:`.stages`)
+"""
+
+from likelier.pipeline.preflight import preflight
+from likelier.pipeline.reading import Inputs, newest_event
+from likelier.pipeline.stages import STAGES, insights_of, run_stage, scores_file
+
+__all__ = ["STAGES", "Inputs", "insights_of", "newest_event", "preflight", "run_stage", "scores_file"]

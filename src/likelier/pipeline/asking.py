@@ -1,0 +1,112 @@
+"""Who is asked about at which cut-off, and whether there is enough to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from likelier.activities.codes import BITS, Codebook, Source
+from likelier.activities.reduce import Activities, load
+from likelier.instance import Question
+from likelier.pipeline import floors
+from likelier.pipeline.reading import labels
+from likelier.timespan import DAY, to_us
+from likelier.windows import LEAST_LOOKBACK_DAYS, Calendar
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Boolean arrays (profiles, cut-offs) over the labelled cut-offs, oldest first, and the as-of instant last."""
+
+    eligible: np.ndarray
+    labels: np.ndarray
+
+
+def check(calendar: Calendar, question: Question, folder: Path, out: Path) -> dict[str, Any]:
+    """Decide every example and hold the counts against the floors; raises RunError where one is missed."""
+    activities, codebook = load(folder / "read")
+    floors.check_history(calendar)
+    asked = ask_all(activities, codebook, question, calendar)
+    counts = count(asked, activities, codebook, calendar)
+    floors.check_counts(counts, calendar, question)
+    floors.check_scoring(counts, calendar, question)
+    np.savez(out / "asked.npz", eligible=asked.eligible, labels=asked.labels)
+    return {"counts": describe(counts, calendar), "windows": windows_of(calendar)}
+
+
+def ask_all(activities: Activities, codebook: Codebook, question: Question, calendar: Calendar) -> Asked:
+    cut_offs = (*calendar.labelled, calendar.as_of)
+    return Asked(*labels(activities, codebook, question, cut_offs))
+
+
+def load_asked(folder: Path) -> Asked:
+    with np.load(folder / "check" / "asked.npz") as kept:
+        return Asked(kept["eligible"], kept["labels"])
+
+
+def count(asked: Asked, activities: Activities, codebook: Codebook, calendar: Calendar) -> floors.Counts:
+    return floors.Counts.of(
+        asked.eligible, asked.labels, recently_active(activities, calendar), goal_events(activities, codebook)
+    )
+
+
+def recently_active(activities: Activities, calendar: Calendar) -> np.ndarray:
+    """Say of each profile whether its last event lies in the days before the as-of instant that must not be empty."""
+    if not activities.events:
+        return np.zeros(activities.profiles, bool)
+    return activities.times[activities.starts[1:] - 1] >= to_us(calendar.as_of - LEAST_LOOKBACK_DAYS * DAY)
+
+
+def goal_events(activities: Activities, codebook: Codebook, chunk: int = 5_000_000) -> int:
+    """Count the events that satisfy any of the goal's rules."""
+    bits = codebook.bits(Source.GOAL)
+    masks = np.zeros(codebook.words, np.int64)
+    for bit in bits:
+        masks[bit // BITS] |= 1 << (bit % BITS)
+    parts = (activities.words[first : first + chunk] for first in range(0, activities.events, chunk))
+    return sum(int((part & masks).any(axis=1).sum()) for part in parts)
+
+
+def describe(counts: floors.Counts, calendar: Calendar) -> dict[str, Any]:
+    """Tell the counts of every cut-off."""
+    training = set(calendar.training)
+    rows = [
+        {
+            "cut_off": cut_off.isoformat(),
+            "role": "train" if cut_off in training else "judge" if cut_off == calendar.judge else "refit",
+            "eligible": eligible,
+            "qualifying": qualifying,
+            "base_rate": qualifying / eligible if eligible else None,
+        }
+        for cut_off, eligible, qualifying in zip(calendar.labelled, counts.eligible, counts.qualifying, strict=True)
+    ]
+    scored = {"cut_off": calendar.as_of.isoformat(), "role": "score", "eligible": counts.to_score}
+    return {
+        "examples": counts.examples,
+        "qualifying_examples": counts.positives,
+        "eligible": counts.to_score,
+        "per_cut_off": [*rows, {**scored, "qualifying": None, "base_rate": None}],
+    }
+
+
+def windows_of(calendar: Calendar) -> dict[str, Any]:
+    """Tell the windows."""
+    return {
+        "judge_cut_off": calendar.judge.isoformat(),
+        "judge": calendar.judged_by,
+        "training_cut_offs": _dates(calendar.training),
+        "refit_cut_offs": _dates(calendar.labelled),
+        "outcome_days": calendar.outcome_days,
+        "lookback_days": calendar.lookback_days,
+        "history_start": calendar.history_start.isoformat(),
+        "history_days": calendar.history_days,
+        "history_needed_days": calendar.history_needed_days,
+    }
+
+
+def _dates(cut_offs: Sequence[Any]) -> list[str]:
+    return [cut_off.isoformat() for cut_off in cut_offs]

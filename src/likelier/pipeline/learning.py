@@ -1,0 +1,155 @@
+"""Learn from the past, be judged on a later past, then learn from all of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from likelier.activities.codes import Codebook
+from likelier.activities.reduce import Activities, load
+from likelier.activities.traits import TraitHistory, load_traits
+from likelier.errors import RunError
+from likelier.features.defaults import default_features, distinct_signals
+from likelier.features.definitions import FeatureSet
+from likelier.features.kernel import compute
+from likelier.model import artifact, calibrate
+from likelier.model.evaluate import metrics
+from likelier.model.train import fit, log_odds
+from likelier.pipeline.asking import Asked, load_asked
+from likelier.pipeline.reading import Progress
+from likelier.timespan import DAY, to_us
+from likelier.windows import Calendar, Row
+
+MOST_TRAINING_ROWS = 100_000
+MOST_JUDGED_ROWS = 200_000
+STRENGTH_ROWS = 20_000
+HELD_OUT = 0.3
+CONVINCING = 0.001  # nats of log-loss by which a correction must help on a later cut-off
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows with what came of them."""
+
+    rows: Row
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def where(self, kept: np.ndarray) -> Examples:
+        return Examples(Row(self.rows.profile[kept], self.rows.cut_off[kept]), self.labels[kept])
+
+    @property
+    def tells_apart(self) -> bool:
+        return bool(self.labels.any() and not self.labels.all())
+
+
+@dataclass(frozen=True)
+class Past:
+    """Everything the learning stage reads."""
+
+    activities: Activities
+    traits: TraitHistory
+    codebook: Codebook
+    features: FeatureSet
+    asked: Asked
+    calendar: Calendar
+    seed: int
+
+    def examples(self, cut_offs: Sequence[dt.datetime], most: int) -> Examples:
+        """Draw at most so many of the eligible examples at some cut-offs, sorted by profile."""
+        wanted = set(cut_offs)
+        columns = np.array([k for k, cut_off in enumerate(self.calendar.labelled) if cut_off in wanted], np.int64)
+        profile, column = np.nonzero(self.asked.eligible[:, columns])
+        if len(profile) > most:
+            drawn = np.sort(np.random.default_rng(self.seed).choice(len(profile), most, replace=False))
+            profile, column = profile[drawn], column[drawn]
+        moments = np.array([to_us(self.calendar.labelled[k]) for k in columns], np.int64)
+        return Examples(Row(profile, moments[column]), self.asked.labels[profile, columns[column]])
+
+    def matrix(self, examples: Examples) -> np.ndarray:
+        return compute(self.activities, self.traits, self.codebook, self.features, examples.rows)
+
+
+def train(calendar: Calendar, seed: int, folder: Path, out: Path, progress: Progress) -> dict[str, Any]:
+    """Leave the fitted model in the folder; say how good it is.
+
+    Raises RunError 402 when the past that trains or judges holds only one outcome.
+    """
+    past = _past(calendar, seed, folder)
+    taught, asked = judged_split(past)
+    if not (taught.tells_apart and asked.tells_apart):
+        raise RunError(
+            402,
+            f"No model can be judged: at the cut-off {calendar.judge:%Y-%m-%d} {int(asked.labels.sum()):,} of "
+            f"{len(asked):,} examples met the goal, and {int(taught.labels.sum()):,} of {len(taught):,} before it.",
+            ["Change the outcome window (goal.window_days) or widen the population."],
+        )
+    taught_matrix = past.matrix(taught)
+    progress(0.2, len(taught))
+    judged = fit(taught_matrix, taught.labels, seed=seed)
+    progress(0.4, len(taught))
+    raw = log_odds(judged, past.matrix(asked))
+    calibration = calibrated(past, raw, asked.labels)
+    found = metrics(calibration.probability(raw), asked.labels, seed=seed)
+    progress(0.6, len(taught) + len(asked))
+    final = past.examples(calendar.labelled, MOST_TRAINING_ROWS)
+    final_matrix = past.matrix(final)
+    booster = fit(final_matrix, final.labels, seed=seed)
+    each = np.asarray(booster.predict(final_matrix[:: max(1, len(final) // STRENGTH_ROWS)], pred_contrib=True))
+    strength = tuple(np.abs(each[:, :-1]).mean(axis=0).tolist())
+    artifact.save(artifact.Model(booster, past.codebook, past.features, calibration, strength), out)
+    progress(1.0, len(final))
+    return {
+        "metrics": found,
+        "calibrated": calibration.words,
+        "training_rows": len(final),
+        "judged_rows": len(asked),
+        "features": len(past.features.features),
+        "factors": len(past.features.factors),
+    }
+
+
+def _past(calendar: Calendar, seed: int, folder: Path) -> Past:
+    activities, codebook = load(folder / "read")
+    features = default_features(
+        codebook,
+        distinct_signals(codebook, activities.words),
+        history_days=(calendar.judge - calendar.history_start) / DAY,
+        outcome_days=calendar.outcome_days,
+    )
+    asked = load_asked(folder)
+    return Past(activities, load_traits(folder / "read"), codebook, features, asked, calendar, seed)
+
+
+def judged_split(past: Past) -> tuple[Examples, Examples]:
+    """Give what the judged model learns from, and what it is asked about: a later cut-off, else other profiles."""
+    calendar = past.calendar
+    asked = past.examples([calendar.judge], MOST_JUDGED_ROWS)
+    if calendar.judged_by == "later cut-off":
+        return past.examples(calendar.training, MOST_TRAINING_ROWS), asked
+    held_out = np.random.default_rng(past.seed).random(past.activities.profiles) < HELD_OUT
+    taught = past.examples(calendar.labelled, MOST_TRAINING_ROWS)
+    return taught.where(~held_out[taught.rows.profile]), asked.where(held_out[asked.rows.profile])
+
+
+def calibrated(past: Past, raw: np.ndarray, labels: np.ndarray) -> calibrate.Calibration:
+    """Learn a correction one outcome window earlier; keep it when it helps on the judge cut-off."""
+    calendar = past.calendar
+    earlier = calendar.judge - calendar.outcome_days * DAY
+    before = [cut_off for cut_off in calendar.training if cut_off + calendar.outcome_days * DAY <= earlier]
+    if earlier not in calendar.training or not before:
+        return calibrate.Calibration()
+    taught, asked = past.examples(before, MOST_TRAINING_ROWS // 4), past.examples([earlier], MOST_TRAINING_ROWS // 4)
+    if not (taught.tells_apart and asked.tells_apart):
+        return calibrate.Calibration()
+    rehearsal = fit(past.matrix(taught), taught.labels, seed=past.seed)
+    learnt = calibrate.learn(log_odds(rehearsal, past.matrix(asked)), asked.labels)
+    gained = calibrate.log_loss(raw, labels, calibrate.Calibration()) - calibrate.log_loss(raw, labels, learnt)
+    return learnt if gained > CONVINCING else calibrate.Calibration()

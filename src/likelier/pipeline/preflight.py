@@ -1,0 +1,189 @@
+"""Count before a run is spent: windows, people, base rates, gaps, and what would meet a floor that is missed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from likelier.activities import codes, reduce
+from likelier.activities.discover import rules_only
+from likelier.activities.reduce import Activities
+from likelier.backend import Engine
+from likelier.errors import RunError
+from likelier.instance import Instance, Question
+from likelier.lake import Lake
+from likelier.pipeline import asking, floors
+from likelier.pipeline.reading import Inputs, Source, bind, calendar_of, measure, sort
+from likelier.windows import Calendar, plan
+
+OUTCOMES = (3, 7, 14, 30, 45, 60, 90, 180)
+LOOKBACKS = (14, 30, 45, 60, 90, 120, 180, 365)
+TRIED_PROFILES = 200_000
+
+
+def preflight(instance: Instance, as_of: dt.datetime, *, engine: Engine, lake: Lake) -> dict[str, Any]:
+    """Tell what a run would find. Trains nothing; a missed floor is told, not raised.
+
+    The answer holds `windows`, `counts`, `gaps`, `problem` (code, title, message, suggestions; absent when the run can
+    go ahead) and `warnings`.
+    """
+    inputs = Inputs(instance, as_of, 0, {})
+    source = bind(inputs, engine, lake)
+    found: dict[str, Any] = {
+        "goal_words": source.question.goal.words(),
+        "population_words": source.question.population.words(),
+        "as_of": as_of.isoformat(),
+        "warnings": [],
+    }
+    try:
+        extent = measure(source, engine, inputs)
+        calendar = calendar_of(inputs, extent, source.question)
+        found |= {"events": extent["events"], "windows": asking.windows_of(calendar)}
+        found["gaps"] = gaps(source, engine)
+        floors.check_history(calendar)
+        with tempfile.TemporaryDirectory(prefix="likelier-") as folder:
+            found |= _count(source, engine, calendar, Path(folder), extent["events"])
+    except RunError as error:
+        found["problem"] = told(error)
+    found["warnings"] = warnings(found)
+    return found
+
+
+def told(error: RunError) -> dict[str, Any]:
+    return {
+        "code": error.code,
+        "title": error.title,
+        "message": error.message,
+        "suggestions": list(error.suggestions),
+    }
+
+
+def _count(source: Source, engine: Engine, calendar: Calendar, folder: Path, events: int) -> dict[str, Any]:
+    codebook = rules_only(source.question)
+    sort(source, codebook, engine, calendar.as_of, folder, events, lambda *_: None)
+    activities, _ = reduce.load(folder)
+    counts = asking.count(
+        asking.ask_all(activities, codebook, source.question, calendar), activities, codebook, calendar
+    )
+    found: dict[str, Any] = {"profiles": activities.profiles, "counts": asking.describe(counts, calendar)}
+    try:
+        floors.check_counts(counts, calendar, source.question)
+        floors.check_scoring(counts, calendar, source.question)
+    except RunError as error:
+        better = list(alternatives(activities, codebook, source.question, calendar))
+        found["problem"] = told(error) | {"alternatives": better}
+        if better:
+            found["problem"]["suggestions"] = [choice["words"] for choice in better]
+    return found
+
+
+def alternatives(
+    activities: Activities, codebook: codes.Codebook, question: Question, calendar: Calendar
+) -> Iterator[dict[str, Any]]:
+    """Try other windows on the same events and give those that meet every floor, with their counts."""
+    some = _sampled(activities)
+    scale = activities.profiles / max(some.profiles, 1)
+    for outcome, lookback in _tries(calendar):
+        other = plan(calendar.history_start, calendar.as_of, outcome_days=outcome, lookback_days=lookback)
+        if other.history_days < other.history_needed_days:
+            continue
+        changed = replace(
+            question,
+            goal=replace(question.goal, window_days=outcome),
+            population=replace(question.population, lookback_days=lookback),
+        )
+        counts = asking.count(asking.ask_all(some, codebook, changed, other), some, codebook, other)
+        counts = replace(
+            counts,
+            eligible=tuple(round(scale * n) for n in counts.eligible),
+            qualifying=tuple(round(scale * n) for n in counts.qualifying),
+        )
+        try:
+            floors.check_counts(counts, other, changed)
+            floors.check_scoring(counts, other, changed)
+        except RunError:
+            continue
+        yield _choice(outcome, lookback, calendar, counts)
+
+
+def _tries(calendar: Calendar) -> Iterator[tuple[int, int]]:
+    for outcome in sorted(OUTCOMES, key=lambda days: abs(days - calendar.outcome_days)):
+        if outcome != calendar.outcome_days:
+            yield outcome, calendar.lookback_days
+    for lookback in sorted(LOOKBACKS, key=lambda days: abs(days - calendar.lookback_days)):
+        if lookback != calendar.lookback_days:
+            yield calendar.outcome_days, lookback
+
+
+def _choice(outcome: int, lookback: int, calendar: Calendar, counts: floors.Counts) -> dict[str, Any]:
+    changed = (
+        f"Predict {outcome} days ahead (goal.window_days: {outcome})"
+        if outcome != calendar.outcome_days
+        else f"Look back {lookback} days (eligible_population.lookback_days: {lookback})"
+    )
+    return {
+        "window_days": outcome,
+        "lookback_days": lookback,
+        "examples": counts.examples,
+        "qualifying": counts.positives,
+        "words": f"{changed}: {counts.positives:,} of {counts.examples:,} past examples would meet the goal.",
+    }
+
+
+def _sampled(activities: Activities) -> Activities:
+    """Take the first profiles: ids say nothing of behaviour, and they stand together in the files."""
+    if activities.profiles <= TRIED_PROFILES:
+        return activities
+    end = int(activities.starts[TRIED_PROFILES])
+    return replace(
+        activities,
+        ids=activities.ids[:TRIED_PROFILES],
+        starts=activities.starts[: TRIED_PROFILES + 1],
+        times=activities.times[:end],
+        words=activities.words[:end],
+        measures=activities.measures[:end],
+        slots=activities.slots[:end],
+    )
+
+
+def gaps(source: Source, engine: Engine) -> list[dict[str, Any]]:
+    """Find runs of days without any event inside the history."""
+    day = source.events.timestamp.truncate("D")
+    days = engine.table(source.events.select(day=day).distinct().order_by("day"))["day"].to_numpy()
+    numbers = days.astype("datetime64[D]").astype(np.int64)
+    if len(numbers) < 2:
+        return []
+    silent = np.diff(numbers) - 1
+    return [
+        {"first": str(np.datetime64(int(numbers[k]) + 1, "D")), "days": int(silent[k])}
+        for k in np.flatnonzero(silent > usual_gap(silent))
+    ]
+
+
+def usual_gap(silent: np.ndarray) -> int:
+    """Give the silence that is normal here: a shop closed on Saturdays has a gap of one day every week."""
+    return int(np.quantile(silent, 0.95, method="higher"))
+
+
+def warnings(found: dict[str, Any]) -> list[str]:
+    """Say what does not stop a run but may hurt it."""
+    said = [
+        f"No event on {gap['days']} {'day' if gap['days'] == 1 else 'days'} from {gap['first']}: "
+        "was tracking lost? The model takes it as silence."
+        for gap in found.get("gaps", [])
+    ]
+    if found.get("windows", {}).get("judge") == "held-out profiles":
+        said.append("Too little history for a later cut-off: the model would be judged on held-out people only.")
+    rates = [row["base_rate"] for row in found.get("counts", {}).get("per_cut_off", []) if row["base_rate"] is not None]
+    if len(rates) > 2 and min(rates) > 0 and max(rates) > 2 * min(rates):
+        said.append(
+            f"The rate of those who met the goal moved from {min(rates):.1%} to {max(rates):.1%} over the past "
+            "cut-offs: probabilities may be off when it moves again."
+        )
+    return said

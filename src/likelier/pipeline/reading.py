@@ -1,0 +1,202 @@
+"""From the lake to activities: bind the question, choose what to look for, reduce and sort the events."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ibis
+import numpy as np
+
+from likelier import windows
+from likelier.activities import codes, discover, reduce, traits
+from likelier.backend import Engine
+from likelier.conditions.algebra import any_of
+from likelier.datasets import Dataset, Field, open_dataset, read_dataset
+from likelier.errors import RunError
+from likelier.instance import Attribute, Instance, Question, ask
+from likelier.lake import Lake
+from likelier.timespan import DAY
+
+Progress = Callable[[float, int], None]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that decides a run's result: the same inputs give the same bytes."""
+
+    instance: Instance
+    as_of: dt.datetime
+    seed: int
+    versions: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A bound question with the tables it reads; `events` has a column ``who`` and only usable rows before as-of."""
+
+    question: Question
+    events: ibis.Table
+    all_events: ibis.Table
+    fields: tuple[Field, ...]
+    attributes: tuple[tuple[Attribute, ibis.Table], ...]
+
+
+def bind(inputs: Inputs, engine: Engine, lake: Lake) -> Source:
+    """Open the instance's datasets at their versions and bind its names to their fields."""
+    datasets = [open_dataset(lake, name, inputs.versions.get(name)) for name in inputs.instance.datasets]
+    question = ask(inputs.instance, datasets)
+    events = [dataset for dataset in datasets if dataset.kind == "events"]
+    fields = {path: field for dataset in events for path, field in dataset.fields.items()}
+    who = f"identityMap.{question.namespace}"
+    tables = [_aligned(read_dataset(engine, lake, dataset), fields, who) for dataset in events]
+    every = ibis.union(*tables) if len(tables) > 1 else tables[0]
+    known = every.filter(every.who.notnull() & (every.timestamp < ibis.literal(inputs.as_of)))
+    kept = known
+    if question.exclusions:
+        kept = known.filter(~any_of(rule.condition for rule in question.exclusions).holds(known))
+    attributes = [_attribute(attribute, datasets, engine, lake, who) for attribute in question.attributes]
+    return Source(question, kept, known, tuple(fields[path] for path in sorted(fields)), tuple(attributes))
+
+
+def _aligned(table: ibis.Table, fields: Mapping[str, Field], who: str) -> ibis.Table:
+    """Give every dataset the same columns, so that they can stand in one table."""
+    missing = {path: ibis.null(ibis.dtype(field.arrow)) for path, field in fields.items() if path not in table.columns}
+    columns = {path: table[path] for path in fields if path in table.columns} | missing
+    return table.select(table["_id"], who=table[who], **{path: columns[path] for path in sorted(fields)})
+
+
+def _attribute(
+    attribute: Attribute, datasets: list[Dataset], engine: Engine, lake: Lake, who: str
+) -> tuple[Attribute, ibis.Table]:
+    path = attribute.field.path
+    holder = next(dataset for dataset in datasets if dataset.kind == "profiles" and path in dataset.fields)
+    table = read_dataset(engine, lake, holder)
+    return attribute, table.select("timestamp", path, who=table[who])
+
+
+def read(inputs: Inputs, engine: Engine, lake: Lake, out: Path, progress: Progress) -> dict[str, Any]:
+    """Leave the activities of all profiles in a folder; say what was read. Raises RunError 411 and 412."""
+    source = bind(inputs, engine, lake)
+    extent = measure(source, engine, inputs)
+    judge = inputs.as_of - source.question.goal.window_days * DAY
+    codebook = discover.propose(engine, source.events, source.attributes, source.question, source.fields, judge)
+    sort(source, codebook, engine, inputs.as_of, out, extent["events"], progress)
+    activities, _ = reduce.load(out)
+    history = traits.read_traits(engine, source.attributes, codebook.traits, activities.ids, inputs.as_of)
+    traits.save(history, out)
+    return {
+        **extent,
+        "profiles": activities.profiles,
+        "goal_words": source.question.goal.words(),
+        "population_words": source.question.population.words(),
+    }
+
+
+def sort(
+    source: Source,
+    codebook: codes.Codebook,
+    engine: Engine,
+    as_of: dt.datetime,
+    folder: Path,
+    events: int,
+    progress: Progress,
+) -> None:
+    """Have the engine evaluate, code and sort, and stream what it gives to the folder."""
+    expression = reduce.reduced(engine, source.events, source.question, codebook, source.fields, as_of)
+    done = 0
+
+    def count(rows: int) -> None:
+        nonlocal done
+        done += rows
+        progress(done / max(events, 1), done)
+
+    reduce.write(engine.stream(expression), codebook, folder, count)
+
+
+def measure(source: Source, engine: Engine, inputs: Inputs) -> dict[str, Any]:
+    """Count the usable events and say when they begin and end.
+
+    Raises RunError 411 when there is none, 412 when the exclusions leave none.
+    """
+    every, kept = source.all_events, source.events
+    before = engine.table(every.aggregate(n=every.count()))["n"][0].as_py()
+    names = ", ".join(inputs.instance.datasets)
+    if not before:
+        raise RunError(
+            411,
+            f"{names} holds no event of anyone with an identity '{source.question.namespace}' "
+            f"before {inputs.as_of:%Y-%m-%d}.",
+            ["Choose a later date with --as-of.", "Choose the namespace that the events carry: likelier datasets."],
+        )
+    found = engine.table(kept.aggregate(n=kept.count(), first=kept.timestamp.min(), last=kept.timestamp.max()))
+    row = found.to_pylist()[0]
+    if not row["n"]:
+        raise RunError(
+            412,
+            f"The exclusions leave none of the {before:,} events of {names}.",
+            ["Loosen the exclusions: an event that matches any of them is not looked at."],
+        )
+    return {
+        "events": row["n"],
+        "excluded_events": before - row["n"],
+        "history_start": row["first"].isoformat(),
+        "newest_event": row["last"].isoformat(),
+    }
+
+
+def calendar_of(inputs: Inputs, summary: Mapping[str, Any], question: Question) -> windows.Calendar:
+    """Lay out the run's cut-offs from when its events begin."""
+    return windows.plan(
+        dt.datetime.fromisoformat(summary["history_start"]),
+        inputs.as_of,
+        outcome_days=question.goal.window_days,
+        lookback_days=question.population.lookback_days,
+    )
+
+
+def newest_event(engine: Engine, lake: Lake, datasets: tuple[str, ...]) -> dt.datetime:
+    """Give the newest event's timestamp over some datasets; raises RunError 411 when they hold none."""
+    found = []
+    for name in datasets:
+        dataset = open_dataset(lake, name)
+        if dataset.kind == "events":
+            table = read_dataset(engine, lake, dataset)
+            found.append(engine.table(table.aggregate(newest=table.timestamp.max()))["newest"][0].as_py())
+    times = [time for time in found if time is not None]
+    if not times:
+        raise RunError(411, f"{', '.join(datasets)} holds no events.", ["Ingest events: likelier ingest DATASET FILE."])
+    return max(times)
+
+
+def labels(
+    activities: reduce.Activities,
+    codebook: codes.Codebook,
+    question: Question,
+    cut_offs: tuple[dt.datetime, ...],
+    *,
+    outcome_days: float | None = None,
+    lookback_days: float | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Say who is eligible at each cut-off and who reaches the goal; other windows than the question's may be tried."""
+    population = question.population
+    include = codebook.bits(codes.Source.INCLUDE) or codebook.bits(codes.Source.ANY)
+    return windows.eligible_and_labels(
+        activities.times,
+        activities.words,
+        activities.starts,
+        cut_offs,
+        goal=_rules(codebook.bits(codes.Source.GOAL), question.goal.events, question.goal.match),
+        occurs=question.goal.occurs,
+        include=_rules(include, population.events, population.match),
+        exclude=_rules(codebook.bits(codes.Source.EXCLUDE), population.exclude, "any"),
+        outcome_days=outcome_days or question.goal.window_days,
+        lookback_days=lookback_days or population.lookback_days,
+    )
+
+
+def _rules(bits: list[int], events: Any, match: str) -> windows.Rules:
+    return windows.Rules.of(bits, [rule.at_least for rule in events] or [1] * len(bits), match)

@@ -1,0 +1,171 @@
+"""Score everybody eligible at the as-of instant, with reasons.
+
+Two passes: the first predicts and explains in batches, the second, once the population's mean is known, adds score and
+percentile. Nothing but one number a profile and a sample for the insights stays in memory.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from likelier import scores
+from likelier.activities.reduce import Activities, load
+from likelier.activities.traits import load_traits
+from likelier.errors import RunError
+from likelier.explanations.contributions import contributions
+from likelier.explanations.factors import FACTOR_TYPE, Shown, as_lists, shown_factors
+from likelier.features.kernel import compute
+from likelier.insights.summary import Sample, of_scores
+from likelier.instance import Question
+from likelier.model import artifact
+from likelier.pipeline.asking import load_asked
+from likelier.pipeline.reading import Progress
+from likelier.timespan import to_us
+from likelier.windows import Row
+
+BATCH = 32_768
+SAMPLE_ROWS = 100_000
+LEAST_SPREAD = 1e-6
+EXPLAINED = pa.schema([("id", pa.string()), ("factors", pa.list_(FACTOR_TYPE))])
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One batch: who, raw log-odds, and of each factor what it shows and contributes (rows, factors)."""
+
+    profiles: np.ndarray
+    raw: np.ndarray
+    base: float
+    values: np.ndarray
+    contributions: np.ndarray
+
+
+def score(question: Question, as_of: dt.datetime, folder: Path, out: Path, progress: Progress) -> dict[str, Any]:
+    """Leave ``scores.parquet``, sorted by id, and a sample for the insights.
+
+    Raises RunError 403 when all probabilities are the same.
+    """
+    activities, _ = load(folder / "read")
+    model = artifact.load(folder / "train")
+    shown = shown_factors(model.features, np.array(model.strength))
+    eligible = np.flatnonzero(load_asked(folder).eligible[:, -1])
+    raw, base, sample = _first_pass(model, activities, shown, eligible, as_of, folder, out, progress)
+    probability = model.calibration.probability(raw)
+    if float(np.ptp(probability)) < LEAST_SPREAD:
+        raise RunError(
+            403,
+            f"All {len(raw):,} profiles got the same probability, {probability[0]:.4f}: the scores tell nothing.",
+            ["Add events or attributes that tell people apart.", "Widen the eligible population."],
+        )
+    scale = scores.Scale.of(probability)
+    scored = scale.score(probability)
+    _second_pass(question, as_of, out, probability, scored, base, progress)
+    np.savez(out / "sample.npz", score=scored[sample.rows], values=sample.values, contributions=sample.contributions)
+    return {"scored": len(raw), "scores": of_scores(scored, probability), "base_log_odds": base}
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    rows: np.ndarray
+    values: np.ndarray
+    contributions: np.ndarray
+
+
+def _first_pass(
+    model: artifact.Model,
+    activities: Activities,
+    shown: tuple[Shown, ...],
+    eligible: np.ndarray,
+    as_of: dt.datetime,
+    folder: Path,
+    out: Path,
+    progress: Progress,
+) -> tuple[np.ndarray, float, _Sampled]:
+    step = max(1, -(-len(eligible) // SAMPLE_ROWS))
+    raws, kept_rows, kept_values, kept_contributions = [], [], [], []
+    done, base = 0, 0.0
+    with pa.OSFile(str(out / "explained.arrow"), "wb") as sink, pa.ipc.new_file(sink, EXPLAINED) as writer:
+        for batch in explained(model, activities, shown, eligible, as_of, folder):
+            ids = activities.ids.take(pa.array(batch.profiles))
+            lists = as_lists(batch.contributions, batch.values, shown)
+            writer.write_batch(pa.RecordBatch.from_arrays([ids, lists], schema=EXPLAINED))
+            mine = np.arange(-done % step, len(batch.raw), step)
+            kept_rows.append(done + mine)
+            kept_values.append(batch.values[mine].astype(np.float32))
+            kept_contributions.append(batch.contributions[mine].astype(np.float32))
+            raws.append(batch.raw)
+            base = batch.base
+            done += len(batch.raw)
+            progress(0.9 * done / len(eligible), done)
+    sampled = _Sampled(np.concatenate(kept_rows), np.concatenate(kept_values), np.concatenate(kept_contributions))
+    return np.concatenate(raws), base, sampled
+
+
+def explained(
+    model: artifact.Model,
+    activities: Activities,
+    shown: tuple[Shown, ...],
+    profiles: np.ndarray,
+    as_of: dt.datetime,
+    folder: Path,
+) -> Iterator[Explained]:
+    """Predict and explain some profiles at an instant, batch by batch."""
+    traits = load_traits(folder / "read")
+    for first in range(0, len(profiles), BATCH):
+        mine = profiles[first : first + BATCH]
+        rows = Row(mine, np.full(len(mine), to_us(as_of), np.int64))
+        matrix = compute(activities, traits, model.codebook, model.features, rows)
+        base, each = contributions(model.booster, matrix, model.features)
+        values = np.stack([one.values(matrix) for one in shown], axis=1)
+        # The sum of what is told is the prediction: they cannot disagree.
+        yield Explained(mine, base + each.sum(axis=1), base, values, each)
+
+
+def _second_pass(
+    question: Question,
+    as_of: dt.datetime,
+    out: Path,
+    probability: np.ndarray,
+    scored: np.ndarray,
+    base: float,
+    progress: Progress,
+) -> None:
+    percentile = scores.percentiles(probability)
+    done = 0
+    with (
+        pa.memory_map(str(out / "explained.arrow")) as source,
+        pq.ParquetWriter(out / "scores.parquet", scores.SCHEMA, compression="zstd") as writer,
+    ):
+        reader = pa.ipc.open_file(source)
+        for place in range(reader.num_record_batches):
+            batch = reader.get_batch(place)
+            rows = slice(done, done + batch.num_rows)
+            writer.write_table(
+                scores.table(
+                    batch["id"],
+                    probability[rows],
+                    scored[rows],
+                    percentile[rows],
+                    batch["factors"],
+                    base,
+                    namespace=question.namespace,
+                    propensity_type=question.propensity_type,
+                    score_date=as_of,
+                )
+            )
+            done += batch.num_rows
+            progress(0.9 + 0.1 * done / len(probability), done)
+    (out / "explained.arrow").unlink()
+
+
+def load_sample(folder: Path) -> Sample:
+    with np.load(folder / "score" / "sample.npz") as kept:
+        return Sample(kept["score"], kept["values"], kept["contributions"])

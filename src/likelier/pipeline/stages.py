@@ -1,0 +1,159 @@
+"""The stages of a run, in order.
+
+Each leaves its output as one folder, ``<run>/<stage>``, in one rename: a killed run goes on at the first stage that is
+not there, and nothing half-written is ever seen.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from likelier.backend import Engine
+from likelier.datasets import open_dataset
+from likelier.errors import RunError
+from likelier.explanations.factors import shown_factors
+from likelier.insights import summary
+from likelier.instance import Question, ask
+from likelier.lake import Lake
+from likelier.model import artifact
+from likelier.model.evaluate import POOR_AUC
+from likelier.pipeline import asking, learning, reading, scoring
+from likelier.pipeline.reading import Inputs, Progress
+from likelier.windows import Calendar
+
+SAID = "said.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's inputs, the engine and lake it reads with, and the folder its stages leave their output in."""
+
+    inputs: Inputs
+    engine: Engine
+    lake: Lake
+    folder: Path
+
+    def said(self, stage: str) -> dict[str, Any]:
+        """Give what a finished stage said."""
+        return json.loads((self.folder / stage / SAID).read_text())
+
+    @cached_property
+    def question(self) -> Question:
+        names = self.inputs.instance.datasets
+        return ask(
+            self.inputs.instance, [open_dataset(self.lake, name, self.inputs.versions.get(name)) for name in names]
+        )
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        return reading.calendar_of(self.inputs, self.said("read"), self.question)
+
+
+def run_stage(
+    name: str, inputs: Inputs, *, engine: Engine, lake: Lake, folder: Path, progress: Progress = lambda *_: None
+) -> dict[str, Any]:
+    """Do one stage, or give what it said when it is already done. Raises RunError."""
+    run = Run(inputs, engine, lake, folder)
+    if not (folder / name / SAID).exists():
+        work = folder / f".{name}"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        said = _STAGES[name](run, work, progress)
+        (work / SAID).write_text(json.dumps(said))
+        work.rename(folder / name)
+    return run.said(name)
+
+
+def scores_file(folder: Path) -> Path:
+    """Where the stage "score" leaves the scores: Parquet, sorted by id."""
+    return folder / "score" / "scores.parquet"
+
+
+def insights_of(folder: Path) -> dict[str, Any]:
+    """Give what the stage "insights" said: everything a report shows."""
+    return json.loads((folder / "insights" / SAID).read_text())
+
+
+def _read(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
+    return reading.read(run.inputs, run.engine, run.lake, out, progress)
+
+
+def _check(run: Run, out: Path, _: Progress) -> dict[str, Any]:
+    return asking.check(run.calendar, run.question, run.folder, out)
+
+
+def _train(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
+    return learning.train(run.calendar, run.inputs.seed, run.folder, out, progress)
+
+
+def _score(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
+    return scoring.score(run.question, run.inputs.as_of, run.folder, out, progress)
+
+
+def _insights(run: Run, _: Path, __: Progress) -> dict[str, Any]:
+    read, checked, trained, scored = (run.said(stage) for stage in ("read", "check", "train", "score"))
+    model = artifact.load(run.folder / "train")
+    shown = shown_factors(model.features, np.array(model.strength))
+    sample = scoring.load_sample(run.folder)
+    factors = summary.factors_by_bucket(sample, shown)
+    told = sorted({factor["code"] for bucket in factors.values() for factor in bucket})
+    if not told:
+        raise RunError(
+            414,
+            f"None of the model's {len(shown)} factors moves any of the {scored['scored']:,} scores.",
+            ["Add events or attributes that tell people apart."],
+        )
+    return {
+        "instance": run.inputs.instance.dump(),
+        "goal_words": read["goal_words"],
+        "population_words": read["population_words"],
+        "propensity_type": run.question.propensity_type,
+        "as_of": run.inputs.as_of.isoformat(),
+        "seed": run.inputs.seed,
+        "data_versions": dict(run.inputs.versions),
+        "windows": checked["windows"],
+        "counts": {
+            "events": read["events"],
+            "profiles": read["profiles"],
+            **checked["counts"],
+            "scored": scored["scored"],
+            "training_rows": trained["training_rows"],
+        },
+        "metrics": trained["metrics"],
+        "calibrated": trained["calibrated"],
+        "scores": scored["scores"],
+        "factors": factors,
+        "spreads": summary.spreads(sample, shown, told),
+        "notes": notes(checked["windows"], trained),
+    }
+
+
+def notes(windows: dict[str, Any], trained: dict[str, Any]) -> list[str]:
+    """Say what a reader must know to take the figures rightly."""
+    found = []
+    if windows["judge"] == "held-out profiles":
+        found.append(
+            "There is too little history for a later cut-off, so the model was judged on people it did not see at the "
+            "same cut-offs. That is a milder test than the future."
+        )
+    if trained["metrics"]["auc"]["low"] < POOR_AUC <= trained["metrics"]["auc"]["value"]:
+        found.append("The interval of the AUC reaches below 0.65: on other data the model may be poor.")
+    return found
+
+
+_STAGES: dict[str, Callable[[Run, Path, Progress], dict[str, Any]]] = {
+    "read": _read,
+    "check": _check,
+    "train": _train,
+    "score": _score,
+    "insights": _insights,
+}
+STAGES = tuple(_STAGES)

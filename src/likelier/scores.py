@@ -1,0 +1,97 @@
+"""The score table: what is said of each scored profile."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from likelier.explanations.factors import FACTOR_TYPE
+
+LOW_BELOW, HIGH_FROM = 25.0, 75.0
+BUCKETS = ("low", "medium", "high")
+
+SCHEMA = pa.schema(
+    [
+        pa.field("namespace", pa.string(), nullable=False),
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("score", pa.float64(), nullable=False),
+        pa.field("probability", pa.float64(), nullable=False),
+        pa.field("percentile", pa.int32(), nullable=False),
+        pa.field("bucket", pa.string(), nullable=False),
+        pa.field("propensity_type", pa.string(), nullable=False),
+        pa.field("score_date", pa.timestamp("us", "UTC"), nullable=False),
+        pa.field("factors", pa.list_(FACTOR_TYPE), nullable=False),
+        pa.field("base_log_odds", pa.float64(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How probabilities become scores and percentiles in one scored population."""
+
+    base_odds: float
+
+    @classmethod
+    def of(cls, probability: np.ndarray) -> Scale:
+        mean = float(np.clip(probability.mean(), 1e-12, 1 - 1e-12))
+        return cls(mean / (1 - mean))
+
+    def score(self, probability: np.ndarray) -> np.ndarray:
+        """Compare a profile's odds with the population's: 50 is average, 75 three times the average odds.
+
+        >>> Scale(1 / 3).score(np.array([0.25, 0.5, 1.0])).tolist()
+        [50.0, 75.0, 100.0]
+        """
+        with np.errstate(divide="ignore"):
+            return 100 / (1 + self.base_odds * (1 / probability - 1))
+
+
+def percentiles(probability: np.ndarray) -> np.ndarray:
+    """Rank among the scored, 1-100; equal probabilities are ranked in their given order.
+
+    >>> percentiles(np.array([0.3, 0.1, 0.2])).tolist()
+    [100, 1, 50]
+    """
+    rank = np.empty(len(probability), np.int64)
+    rank[np.argsort(probability, kind="stable")] = np.arange(len(probability))
+    return (1 + 99 * rank // max(len(probability) - 1, 1)).astype(np.int32)
+
+
+def buckets(score: np.ndarray) -> np.ndarray:
+    """Give the place of each score's bucket in BUCKETS; half-open, so that none falls between two."""
+    return np.searchsorted([LOW_BELOW, HIGH_FROM], score, side="right")
+
+
+def table(
+    ids: pa.Array,
+    probability: np.ndarray,
+    score: np.ndarray,
+    percentile: np.ndarray,
+    factors: pa.ListArray,
+    base_log_odds: float,
+    *,
+    namespace: str,
+    propensity_type: str,
+    score_date: dt.datetime,
+) -> pa.Table:
+    """Assemble rows of the score table."""
+    rows = len(ids)
+    named = pa.DictionaryArray.from_arrays(pa.array(buckets(score), pa.int8()), list(BUCKETS)).cast(pa.string())
+    moment = pa.scalar(score_date, pa.timestamp("us", "UTC"))
+    columns = [
+        pa.repeat(namespace, rows),
+        ids,
+        pa.array(score),
+        pa.array(probability),
+        pa.array(percentile, pa.int32()),
+        named,
+        pa.repeat(propensity_type, rows),
+        pa.repeat(moment, rows),
+        factors,
+        pa.repeat(base_log_odds, rows),
+    ]
+    return pa.Table.from_arrays(columns, schema=SCHEMA)

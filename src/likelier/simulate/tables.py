@@ -1,0 +1,245 @@
+"""Turn the walked events into Arrow tables of XDM leaf paths."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from likelier.simulate import sessions as w
+from likelier.simulate.catalogue import (
+    AGES,
+    COUNTRIES,
+    CURRENCIES,
+    DESKTOPS,
+    DEVICES,
+    PHONES,
+    REASONS,
+    REFERRERS,
+    TIERS,
+    Campaign,
+    Catalogue,
+)
+from likelier.simulate.process import CANCELLED, ENDED, FAILED, LONG, RENEWED, STARTED
+from likelier.timespan import DAY_US, to_us
+
+MOMENT = pa.timestamp("us", tz="UTC")
+
+EVENT_TYPES = {
+    w.PAGE: "web.webpagedetails.pageViews",
+    w.SEARCH: "web.webpagedetails.pageViews",
+    w.LINK: "web.webinteraction.linkClicks",
+    w.VIEW: "commerce.productViews",
+    w.ADD: "commerce.productListAdds",
+    w.REMOVE: "commerce.productListRemovals",
+    w.SAVE: "commerce.saveForLaters",
+    w.OPEN: "commerce.productListViews",
+    w.CHECK_OUT: "commerce.checkouts",
+    w.PURCHASE: "commerce.purchases",
+    w.MESSAGE: "message.tracking",
+    w.LAUNCH: "application.launch",
+    w.INSTALL: "application.install",
+    w.CRASH: "application.crash",
+    w.FEATURE: "application.featureUsage",
+}
+PLAN_TYPES = {STARTED: "start", RENEWED: "renewal", FAILED: "paymentFailed", CANCELLED: "cancellation", ENDED: "end"}
+PLAN_STATUSES = {STARTED: "active", RENEWED: "active", FAILED: "pastDue", CANCELLED: "cancelled", ENDED: "ended"}
+MEASURES = {
+    "commerce.productViews.value": (w.VIEW,),
+    "commerce.productListAdds.value": (w.ADD,),
+    "commerce.productListRemovals.value": (w.REMOVE,),
+    "commerce.productListViews.value": (w.OPEN,),
+    "commerce.saveForLaters.value": (w.SAVE,),
+    "commerce.checkouts.value": (w.CHECK_OUT,),
+    "commerce.purchases.value": (w.PURCHASE,),
+    "web.webInteraction.linkClicks.value": (w.LINK,),
+    "application.launches.value": (w.LAUNCH,),
+    "application.installs.value": (w.INSTALL,),
+    "application.firstLaunches.value": (w.INSTALL,),
+    "application.crashes.value": (w.CRASH,),
+    "application.featureUsages.value": (w.FEATURE,),
+}
+
+
+def profile_ids(profiles: np.ndarray) -> pa.Array:
+    """Name profiles: a letter and nine digits."""
+    return _numbered("C", profiles, 9)
+
+
+@dataclass(frozen=True)
+class Scribe:
+    """Writes tables of one simulation: what its codes mean, and when its history starts."""
+
+    catalogue: Catalogue
+    campaigns: Sequence[Campaign]
+    start: dt.datetime
+
+    def events(self, first_profile: int, persons: np.ndarray, events: np.ndarray, items: np.ndarray) -> pa.Table:
+        """Give one row per event and one column per leaf path."""
+        who, kind = events["who"], events["kind"]
+        person = persons[who]
+        in_app = events["app"] == 1
+        mailed, plan = kind == w.MESSAGE, kind == w.PLAN
+        ids = profile_ids(first_profile + np.arange(len(persons)))
+        columns: dict[str, pa.Array] = {
+            "_id": _event_ids(first_profile + who, events["number"]),
+            "timestamp": self._moments(events["moment"]),
+            "identityMap.CRMID": pa.DictionaryArray.from_arrays(pa.array(who), ids),
+            "eventType": self._event_types(events),
+            "web.webPageDetails.name": _words(events["page"], self.catalogue.pages),
+            "web.webPageDetails.siteSection": _words(events["page"], self.catalogue.sections),
+            "web.webReferrer.URL": _words(events["referrer"], REFERRERS),
+            "search.keywords": _words(events["keyword"], self.catalogue.keywords),
+        }
+        for path, kinds in MEASURES.items():
+            columns[path] = pa.array(np.ones(len(events)), mask=~np.isin(kind, kinds))
+        columns |= self._orders(first_profile, person, events) | self._items(person, events, items)
+        columns |= self._marketing(events)
+        phone = events["device"] > 0
+        system = np.where(phone, person["phone"], len(PHONES) + person["desktop"])
+        shown = events["device"] >= 0
+        columns |= {
+            "application.name": _words(np.where(in_app, 0, -1), [self.catalogue.kind.application]),
+            "device.type": _words(events["device"], DEVICES),
+            "environment.operatingSystem": _words(np.where(shown, system, -1), [name for name, _ in PHONES + DESKTOPS]),
+            "environment.browserDetails.name": _words(
+                np.where(shown & ~in_app, system, -1), [name for _, name in PHONES + DESKTOPS]
+            ),
+            "placeContext.geo.countryCode": _words(np.where(mailed | plan, -1, person["country"]), COUNTRIES),
+        }
+        return pa.table(columns | self._plans(events))
+
+    def profiles(self, first_profile: int, persons: np.ndarray, days: np.ndarray) -> pa.Table:
+        """Give one row per person and time at which something about them became known: joining, a new loyalty tier."""
+        joined = np.concatenate([[True], days["who"][1:] != days["who"][:-1]]) if len(days) else np.zeros(0, bool)
+        known = days[joined | (days["promoted"] == 1)]
+        who, since = known["who"], known["day"].astype("i8") * DAY_US
+        return pa.table(
+            {
+                "identityMap.CRMID": profile_ids(first_profile + who),
+                "timestamp": self._moments(since),
+                "person.ageBand": _words(persons["age"][who], AGES),
+                "homeAddress.countryCode": _words(persons["country"][who], COUNTRIES),
+                "loyalty.tier": _words(known["tier"], TIERS),
+            }
+        )
+
+    def _moments(self, since_start: np.ndarray, mask: np.ndarray | None = None) -> pa.Array:
+        return pa.array(to_us(self.start) + since_start, pa.int64(), mask=mask).cast(MOMENT)
+
+    def _event_types(self, events: np.ndarray) -> pa.Array:
+        names = [EVENT_TYPES.get(kind, "") for kind in range(w.PLAN)] + [
+            f"subscription.{PLAN_TYPES.get(change, '')}" for change in range(ENDED + 1)
+        ]
+        return _words(np.where(events["kind"] == w.PLAN, w.PLAN + events["plan_change"], events["kind"]), names)
+
+    def _orders(self, first_profile: int, person: np.ndarray, events: np.ndarray) -> dict[str, pa.Array]:
+        bought = np.flatnonzero(events["order"] >= 0)
+        order = np.full(len(events), -1, np.int32)
+        order[bought] = np.arange(len(bought), dtype=np.int32)
+        number = (first_profile + events["who"][bought]).astype("i8") * 10_000 + events["order"][bought]
+        return {
+            "commerce.order.purchaseID": _words(order, _numbered("O", number, 13)),
+            "commerce.order.priceTotal": pa.array(events["total"], mask=order < 0),
+            "commerce.order.currencyCode": _words(np.where(order >= 0, person["country"], -1), CURRENCIES),
+        }
+
+    def _items(self, person: np.ndarray, events: np.ndarray, items: np.ndarray) -> dict[str, pa.Array]:
+        counts = events["items"].astype("i4")
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype("i4")
+        none = counts == 0
+
+        def lists(values: pa.Array) -> pa.Array:
+            return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(none))
+
+        return {
+            "productListItems.SKU": lists(_words(items["product"], self.catalogue.skus)),
+            "productListItems.name": lists(_words(items["product"], self.catalogue.names)),
+            "productListItems.quantity": lists(pa.array(items["quantity"].astype("f8"))),
+            "productListItems.priceTotal": lists(pa.array(np.round(items["price"], 2))),
+            "productListItems.currencyCode": lists(_words(np.repeat(person["country"], counts), CURRENCIES)),
+        }
+
+    def _marketing(self, events: np.ndarray) -> dict[str, pa.Array]:
+        campaign = events["campaign"]
+        channels = ("email", "mobile-app", "web")
+        channel = np.where(campaign >= 0, 0, np.where(events["app"] == 1, 1, np.where(events["page"] >= 0, 2, -1)))
+        return {
+            "marketing.campaignName": _words(campaign, [each.name for each in self.campaigns]),
+            "marketing.campaignGroup": _words(campaign, [each.group for each in self.campaigns]),
+            "marketing.trackingCode": _words(campaign, [each.code for each in self.campaigns]),
+            "channel._type": _words(channel, channels),
+        }
+
+    def _plans(self, events: np.ndarray) -> dict[str, pa.Array]:
+        plan = events["kind"] == w.PLAN
+        change, long, habits = events["plan_change"], events["plan"] == LONG, self.catalogue.kind.habits
+        words = self.catalogue.kind.plan
+        days = np.where(long, habits.long_days, habits.short_days)
+
+        def texts(codes: np.ndarray, names: Sequence[str | None]) -> pa.Array:
+            return _words(np.where(plan, codes, -1), names)
+
+        return {
+            "subscription.planName": texts(long, [f"{words.name} {words.short}", f"{words.name} {words.long}"]),
+            "subscription.category": texts(np.zeros(len(plan), int), [words.category]),
+            "subscription.status": texts(change, [PLAN_STATUSES.get(each) for each in range(ENDED + 1)]),
+            "subscription.startDate": self._moments(events["plan_start"].astype("i8") * DAY_US, ~plan),
+            "subscription.endDate": self._moments(events["plan_end"].astype("i8") * DAY_US, ~plan),
+            "subscription.term": pa.array(days, mask=~plan),
+            "subscription.termUnitOfTime": texts(np.zeros(len(plan), int), ["day"]),
+            "subscription.paymentStatus": texts(change == FAILED, ["paid", "failed"]),
+            "subscription.renew": texts(change == CANCELLED, ["automatic", "none"]),
+            "subscription.reason": texts(np.where(change == CANCELLED, events["reason"], -1), REASONS),
+        }
+
+
+def flattened(table: pa.Table) -> pa.Table:
+    """Turn dictionary columns into plain ones."""
+    return table.cast(pa.schema([pa.field(field.name, _plain(field.type)) for field in table.schema]))
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_list(kind):
+        return pa.list_(_plain(kind.value_type))
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _words(codes: np.ndarray, words: Sequence[str | None] | pa.Array) -> pa.Array:
+    """Write codes as words; a negative code, or one whose word is None, is null."""
+    indices = np.asarray(codes, dtype=np.int32)
+    if isinstance(words, pa.Array):
+        return pa.DictionaryArray.from_arrays(pa.array(indices, mask=indices < 0), words)
+    # Parquet falls back to plain text, in bytes that vary, when a word stands twice in a dictionary.
+    places = {word: place for place, word in enumerate(dict.fromkeys(word for word in words if word is not None))}
+    found = np.array([-1 if word is None else places[word] for word in words], dtype=np.int32)
+    indices = np.where(indices < 0, np.int32(-1), found[indices])
+    return pa.DictionaryArray.from_arrays(pa.array(indices, mask=indices < 0), pa.array(list(places), pa.string()))
+
+
+def _numbered(letter: str, numbers: np.ndarray, digits: int) -> pa.Array:
+    """Write numbers with leading zeros behind a letter.
+
+    >>> _numbered("C", np.array([7, 12]), 3).to_pylist()
+    ['C007', 'C012']
+    """
+    return _texts(np.concatenate([np.full((len(numbers), 1), ord(letter), np.uint8), _digits(numbers, digits)], axis=1))
+
+
+def _event_ids(profiles: np.ndarray, numbers: np.ndarray) -> pa.Array:
+    dash = np.full((len(profiles), 1), ord("-"), np.uint8)
+    return _texts(np.concatenate([_digits(profiles, 9), dash, _digits(numbers, 6)], axis=1))
+
+
+def _digits(numbers: np.ndarray, count: int) -> np.ndarray:
+    powers = 10 ** np.arange(count - 1, -1, -1, dtype=np.int64)
+    return (numbers.astype(np.int64)[:, None] // powers % 10 + ord("0")).astype(np.uint8)
+
+
+def _texts(characters: np.ndarray) -> pa.Array:
+    rows, width = characters.shape
+    offsets = np.arange(0, (rows + 1) * width, width, dtype=np.int32)
+    return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(characters)))

@@ -1,0 +1,142 @@
+"""True probabilities of goals, and what truly drives them.
+
+``P(goal in the window | state at the cut-off, who the person is)`` is averaged over many paths. On each path the goal
+is kept from happening and the path is weighed by the product of ``1 - hazard`` over its days: the mean weight is the
+probability that the goal does not happen, without bias and with far less noise than counting outcomes.
+
+A driver's effect is the mean absolute change of the log-odds of the goal when that covariate is set to its mean over
+the eligible people and all else stays: what the covariate truly does, not what it is associated with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from likelier.simulate.kinds import Habits
+from likelier.simulate.process import CANCELLATION, NEVER, NO_PLAN, PURCHASE, VISIT, survive
+
+
+@dataclass(frozen=True)
+class TrueGoal:
+    """A goal whose true probability is wanted: `event` is visit, purchase or cancellation."""
+
+    name: str
+    propensity_type: str
+    event: int
+    occurs: bool
+    window_days: int
+    lookback_days: int = 45
+    subscribers: bool = False  # only people with a running plan
+
+    def document(self, datasets: Sequence[str], attributes: Sequence[dict[str, str]] = ()) -> dict[str, Any]:
+        """Write the goal as an instance file would."""
+        conditions = {
+            VISIT: {"field": "web.webPageDetails.name", "operator": "exists"},
+            PURCHASE: {"field": "commerce.purchases.value", "operator": "exists"},
+            CANCELLATION: {"field": "eventType", "operator": "equals", "value": "subscription.cancellation"},
+        }
+        names = {VISIT: "visit", PURCHASE: "purchase", CANCELLATION: "cancellation"}
+        event = {"name": names[self.event], "conditions": [conditions[self.event]]}
+        return {
+            "name": self.name,
+            "propensity_type": self.propensity_type,
+            "datasets": list(datasets),
+            "namespace": "CRMID",
+            "goal": {"occurs": self.occurs, "match": "all", "events": [event], "window_days": self.window_days},
+            "eligible_population": {"lookback_days": self.lookback_days, "match": "any", "events": []},
+            "profile_attributes": list(attributes),
+        }
+
+
+BUY = TrueGoal("Purchase in 30 days", "conversion", PURCHASE, occurs=True, window_days=30)
+LAPSE = TrueGoal("No visit in 30 days", "churn", VISIT, occurs=False, window_days=30)
+CANCEL = TrueGoal("Cancel in 30 days", "churn", CANCELLATION, occurs=True, window_days=30, subscribers=True)
+
+
+PATHS = {VISIT: 8, PURCHASE: 32, CANCELLATION: 32}  # a visit that is kept away leaves little to chance
+
+
+def probabilities(
+    goal: TrueGoal, *, seed: int, profiles: np.ndarray, persons: np.ndarray, states: np.ndarray, cut_off: int,
+    calendar: np.ndarray, habits: Habits, paths: int | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Give each person's true probability of reaching the goal."""
+    answer = np.empty(len(states))
+    survive(
+        seed, profiles, persons, states, cut_off, goal.window_days, calendar, habits, goal.event,
+        paths or PATHS[goal.event], answer,
+    )  # fmt: skip
+    return 1.0 - answer if goal.occurs else answer
+
+
+def eligible(goal: TrueGoal, states: np.ndarray, active: np.ndarray, cut_off: int) -> np.ndarray:
+    """Say who is asked about: people with an event in the lookback; a goal to cancel asks about running plans."""
+    known = (active >= cut_off - goal.lookback_days) & (states["last_visit"] > NEVER)
+    return known & (states["plan"] != NO_PLAN) & (states["cancelled"] == 0) if goal.subscribers else known
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Something that moves the odds, with the names of the factors in which it shows, and the columns that hold it."""
+
+    name: str
+    factors: tuple[str, ...]
+    state: tuple[str, ...] = ()
+    person: tuple[str, ...] = ()
+
+
+DRIVERS = (
+    Driver("recency of visits", ("Days since webVisit",), state=("last_visit",)),
+    Driver("frequency of visits", ("Count of webVisit",), state=("visits", "custom"), person=("habit",)),
+    Driver("rhythm of visits", ("Gap between webVisit",), person=("regularity", "gap")),
+    Driver("products seen", ("Count of productViews", "Days since productViews"), state=("views",)),
+    Driver("items in the cart", ("Days since productListAdds", "Count of productListAdds"), state=("cart",)),
+    Driver("recency of purchases", ("Days since purchases", "Days since order"), state=("last_purchase",)),
+    Driver("frequency of purchases", ("Count of purchases", "Count of order"), ("purchases",), ("inclination",)),
+    Driver("loyalty tier", ("loyalty.tier",), state=("tier",)),
+    Driver("campaigns", ("Days since message.tracking", "Count of message.tracking"), ("last_message",), ("response",)),
+    Driver("crashes", ("Days since crashes", "Count of crashes"), state=("crashes",)),
+    Driver("membership", ("Days to subscription.endDate", "subscription.status"), state=("plan", "plan_end")),
+    Driver("failed payments", ("subscription.paymentStatus",), state=("failures",)),
+    Driver("tenure of membership", ("Days since subscription.startDate",), state=("plan_start",)),
+    Driver("telephone", ("device.type",), person=("mobile",)),
+    Driver("age", ("person.ageBand",), person=("age_lift",)),
+    Driver("country", ("homeAddress.countryCode", "placeContext.geo.countryCode"), person=("country_lift",)),
+)
+
+
+def drivers(
+    goal: TrueGoal, *, seed: int, profiles: np.ndarray, persons: np.ndarray, states: np.ndarray, cut_off: int,
+    calendar: np.ndarray, habits: Habits, paths: int = 16,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Rank the true drivers by their mean absolute effect on the log-odds of the goal."""
+
+    def log_odds(some_persons: np.ndarray, some_states: np.ndarray) -> np.ndarray:
+        chances = probabilities(
+            goal, seed=seed, profiles=profiles, persons=some_persons, states=some_states, cut_off=cut_off,
+            calendar=calendar, habits=habits, paths=paths,
+        )  # fmt: skip
+        chances = np.clip(chances, 1e-6, 1 - 1e-6)
+        return np.log(chances / (1 - chances))
+
+    actual, ranked = log_odds(persons, states), []
+    for driver in DRIVERS:
+        if goal.subscribers and driver.name == "membership":
+            driver = Driver(driver.name, driver.factors, state=("plan_end",))  # noqa: PLW2901
+        effect = actual - log_odds(_levelled(persons, driver.person), _levelled(states, driver.state))
+        ranked.append({"driver": driver.name, "factors": list(driver.factors), "effect": float(np.abs(effect).mean())})
+    return sorted(ranked, key=lambda row: -row["effect"])
+
+
+def _levelled(rows: np.ndarray, columns: Sequence[str]) -> np.ndarray:
+    """Set columns to what is usual: days and plans to their median, everything else to its mean."""
+    level = rows.copy()
+    for column in columns:
+        values = rows[column]
+        typical = values.mean() if values.dtype.kind == "f" else np.median(values)
+        level[column] = typical if values.dtype.kind == "f" else int(typical)
+    return level
