@@ -10,11 +10,9 @@ import duckdb
 
 from likelier.events import sql
 from likelier.events.schema import IDENTITY, OTHERS, Field, FieldType, always_array, standard_type
-from likelier.events.sources import Column, Seen, Source
+from likelier.events.sources import Column, Ids, Seen, Source
 from likelier.events.sql import Kind
 from likelier.timespan import DAY, to_us
-
-SHOWN = 40  # characters of a value that a reason shows
 
 
 def settle(seen: Iterable[Mapping[str, Seen]], kept: Mapping[str, Field]) -> dict[str, Field]:
@@ -84,38 +82,28 @@ def _all_match(column: Column, pattern: str) -> str:
 
 def checked(source: Source, fields: Mapping[str, Field], now: dt.datetime, *, dated: bool) -> str:
     """Write the query that gives each row of a source its values and the reason why it cannot be used, if any."""
-    columns = {f"{IDENTITY}{key}": f"trim({_ids(value)}[1])" for key, value in sorted(source.identities.items())}
-    others = {
-        f"{IDENTITY}{key}{OTHERS}": f"CASE WHEN len({_ids(value)}) > 1 THEN {_ids(value)}[2:] END"
-        for key, value in sorted(source.identities.items())
-    }
-    values = {path: _value(source.columns[path], fields[path]) for path in source.columns}
-    moment = (
-        sql.moment(source.timestamp.sql, source.timestamp.kind) if source.timestamp else "CAST(NULL AS TIMESTAMPTZ)"
-    )
+    ids = dict(sorted(source.identities.items()))
+    moment = "CAST(NULL AS TIMESTAMPTZ)"
+    if source.timestamp is not None:
+        moment = sql.moment(source.timestamp.sql, source.timestamp.kind)
     hashed = f"md5({source.whole})"
     id_ = hashed if source.id is None else f"coalesce({sql.plain_text(source.id.sql, source.id.kind)}, {hashed})"
-    reasons = [source.fault, *_reasons(source, columns, moment, now, dated=dated)]
+    reasons = [source.fault, _no_identity(ids), *_bad_moment(source, moment, now, dated=dated)]
     reasons += [fault for path in source.columns for fault in _misfits(source.columns[path], fields[path])]
-    selected = {"_id": id_, "timestamp": moment, ".reason": sql_first(reasons)} | columns | others | values
+    selected = {"_id": id_, "timestamp": moment, ".reason": sql.first(reasons)}
+    selected |= {f"{IDENTITY}{key}": found.main for key, found in ids.items()}
+    selected |= {f"{IDENTITY}{key}{OTHERS}": found.others for key, found in ids.items() if found.others}
+    selected |= {path: _value(column, fields[path]) for path, column in source.columns.items()}
     written = ", ".join(f"{value} AS {sql.name(key)}" for key, value in selected.items())
     return f'SELECT ".line", {written} FROM {source.relation}'
 
 
-def sql_first(parts: Iterable[str]) -> str:
-    given = [part for part in parts if part != "NULL"]
-    return f"coalesce({', '.join(given)})" if given else "CAST(NULL AS VARCHAR)"
+def _no_identity(ids: Mapping[str, Ids]) -> str:
+    known = ", ".join(found.main for found in ids.values())
+    return f"CASE WHEN coalesce({known}) IS NULL THEN 'no identity' END" if known else "'no identity'"
 
 
-def _ids(value: str) -> str:
-    return f"list_filter({value}, lambda i: trim(i) <> '')"
-
-
-def _reasons(
-    source: Source, identities: Mapping[str, str], moment: str, now: dt.datetime, *, dated: bool
-) -> Iterator[str]:
-    known = " OR ".join(f"{value} IS NOT NULL" for value in identities.values()) or "false"
-    yield f"CASE WHEN NOT ({known}) THEN 'no identity' END"
+def _bad_moment(source: Source, moment: str, now: dt.datetime, *, dated: bool) -> Iterator[str]:
     if source.timestamp is None:
         if dated:
             yield "'no timestamp'"
@@ -123,14 +111,9 @@ def _reasons(
     given = source.timestamp.sql
     if dated:
         yield f"CASE WHEN {given} IS NULL THEN 'no timestamp' END"
-    shown = _shown(given)
-    yield f"CASE WHEN {given} IS NOT NULL AND {moment} IS NULL THEN 'timestamp: ' || {shown} || ' is not a moment' END"
-    limit = f"make_timestamptz({to_us(now + DAY)})"
-    yield f"CASE WHEN {moment} > {limit} THEN 'timestamp: ' || {shown} || ' is in the future' END"
-
-
-def _shown(value: str) -> str:
-    return f"'''' || left(CAST({value} AS VARCHAR), {SHOWN}) || ''''"
+    said = f"'timestamp: ' || {sql.shown(given)}"
+    yield f"CASE WHEN {given} IS NOT NULL AND {moment} IS NULL THEN {said} || ' is not a moment' END"
+    yield f"CASE WHEN {moment} > make_timestamptz({to_us(now + DAY)}) THEN {said} || ' is in the future' END"
 
 
 def _value(column: Column, field: Field) -> str:
@@ -162,7 +145,7 @@ def _misfits(column: Column, field: Field) -> Iterator[str]:
         wanted = {"number": "a number", "flag": "true or false", "moment": "a moment", "text": "text"}[field.type.value]
         first = f"list_filter({column.sql}, lambda e: {bad})[1]" if column.array else column.sql
         there = f"{first} IS NOT NULL" if column.array else bad
-        said = f"{sql.text(field.path + ': ')} || {_shown(first)} || {sql.text(' is not ' + wanted)}"
+        said = f"{sql.text(field.path + ': ')} || {sql.shown(first)} || {sql.text(' is not ' + wanted)}"
         yield f"CASE WHEN {there} THEN {said} END"
 
 

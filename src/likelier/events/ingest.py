@@ -11,7 +11,6 @@ there; so whatever is interrupted, a second sending neither loses nor doubles th
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import hashlib
 import itertools
@@ -26,7 +25,7 @@ import duckdb
 import pyarrow as pa
 
 from likelier.errors import StorageError, UsageError
-from likelier.events import checks, sources, sql
+from likelier.events import checks, jsonfiles, sources, sql, tables
 from likelier.events.mapping import FileMapping
 from likelier.events.schema import IDENTITY, OTHERS, Field, fields_of
 from likelier.events.sources import Source
@@ -84,10 +83,15 @@ def ingest(
 
 
 def _desk(memory: str, folder: Path) -> duckdb.DuckDBPyConnection:
-    desk = duckdb.connect(config={"memory_limit": memory, "temp_directory": str(folder / "spill")})
-    # Without the extension for time zones DuckDB knows only UTC anyway.
-    with contextlib.suppress(duckdb.Error):
-        desk.execute("SET TimeZone = 'UTC'")
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": memory,
+        "temp_directory": str(folder / "spill"),
+        "autoinstall_known_extensions": "false",  # nothing is fetched from anywhere
+        "autoload_known_extensions": "false",
+    }
+    desk = duckdb.connect(config=settings)
+    # A time without a zone is UTC, wherever the machine stands.
+    desk.execute("SET TimeZone = 'UTC'")
     return desk
 
 
@@ -143,17 +147,17 @@ class _Batch:
         found: dict[Path, Source] = {}
         for file in files:
             if sources.format_of(file) == "csv":
-                found[file] = sources.open_csv(self.desk, file)
+                found[file] = tables.open_csv(self.desk, file)
             elif sources.format_of(file) == "parquet":
-                found[file] = sources.open_parquet(self.desk, file)
+                found[file] = tables.open_parquet(self.desk, file)
         json_files = [file for file in files if sources.format_of(file) == "json"]
-        shaped = sources.open_json(self.desk, json_files, self.folder) if json_files else None
+        shaped = jsonfiles.open_json(json_files, self.folder) if json_files else None
         seen = [source.seen for source in found.values()] + ([shaped.seen] if shaped else [])
         fields = checks.settle(seen, kept)
         if shaped:
             own = mapping is None or mapping.fields is None
             types = {path: field.type for path, field in fields.items()} if own else {}
-            found |= dict(zip(json_files, shaped.sources(self.desk, types), strict=True))
+            found |= dict(zip(json_files, shaped.sources(types), strict=True))
         opened = [found[file] for file in files]
         if mapping is not None:
             opened = [source.mapped(self.desk, mapping) for source in opened]
@@ -171,7 +175,7 @@ class _Batch:
     def _set_aside(self, opened: Sequence[Source], staged: Sequence[Path]) -> int:
         """Write the rows that cannot be used to the rejects, with their text, and count them."""
         counts = [self._count(path, '".reason" IS NOT NULL') for path in staged]
-        counts = [count + len(source.unread(self.desk)) for count, source in zip(counts, opened, strict=True)]
+        counts = [count + len(source.unread()) for count, source in zip(counts, opened, strict=True)]
         if sum(counts):
             batches = self._rejects(opened, staged)
             reader = pa.RecordBatchReader.from_batches(REJECTS, batches)
@@ -194,7 +198,7 @@ class _Batch:
             ]
             rows += [
                 {"batch": self.batch, "file": source.file.name, "line": line, "reason": why, "raw": raw[:RAW]}
-                for line, why, raw in source.unread(self.desk)
+                for line, why, raw in source.unread()
             ]
             if rows:
                 yield pa.RecordBatch.from_pylist(rows, schema=REJECTS)

@@ -1,8 +1,8 @@
 """The shape of JSON events: which leaves there are, of which kind, and which events do not fit.
 
-DuckDB says the structure of each JSON value, and a file has few different ones, so looking at the distinct structures
-is looking at all events. From them a shape is settled: every place is an object or a leaf, every leaf has one kind,
-and a structure that contradicts the shape is a reason to set its events aside.
+A file has few different structures, so looking at these is looking at all events. From them a shape is settled: every
+place is an object or a leaf, a list or one value, as most events have it, and every leaf has one kind. A structure
+that contradicts the shape is a reason to set its events aside.
 """
 
 from __future__ import annotations
@@ -20,15 +20,8 @@ from likelier.events.sql import Kind
 OBJECT = "object"
 MOST_LEAVES = 5_000
 
-_KINDS = {
-    "VARCHAR": Kind.TEXT,
-    "UBIGINT": Kind.NUMBER,
-    "BIGINT": Kind.NUMBER,
-    "HUGEINT": Kind.NUMBER,
-    "UHUGEINT": Kind.NUMBER,
-    "DOUBLE": Kind.NUMBER,
-    "BOOLEAN": Kind.FLAG,
-}
+_KINDS = {"text": Kind.TEXT, "number": Kind.NUMBER, "flag": Kind.FLAG}
+NULL = "null"
 Steps = tuple[str, ...]
 Found = Mapping[str, int]
 
@@ -74,10 +67,11 @@ def dotted(steps: Iterable[str]) -> str:
 
 
 def grow(structures: Found) -> Node:
-    """Gather all structures, each with how many events have it, into one tree."""
+    """Gather all structures of objects, each with how many events have it, into one tree."""
     root = Node()
     for text, count in structures.items():
-        _add(root, orjson.loads(text), count)
+        if text.startswith("{"):
+            _add(root, orjson.loads(text), count)
     leaves = sum(1 for _ in _walk(root, ()))
     if leaves > MOST_LEAVES:
         raise UsageError(
@@ -88,20 +82,20 @@ def grow(structures: Found) -> Node:
 
 def _add(node: Node, structure: Any, count: int) -> None:
     inner, depth = _unlisted(structure)
-    if inner != "NULL":
+    if inner != NULL:
         node.depths[depth] += count
     if isinstance(inner, dict):
         node.found[OBJECT] += count
         for key, value in inner.items():
             _add(node.below.setdefault(key, Node()), value, count)
-    elif inner != "NULL":
+    elif inner != NULL:
         node.found[str(inner)] += count
 
 
 def _unlisted(structure: Any) -> tuple[Any, int]:
     depth = 0
     while isinstance(structure, list):
-        structure, depth = (structure[0] if structure else "NULL"), depth + 1
+        structure, depth = (structure[0] if structure else NULL), depth + 1
     return structure, depth
 
 
@@ -151,7 +145,7 @@ class Shape:
         for key, value in structure.items():
             inner, depth = _unlisted(value)
             here = (*steps, key)
-            if inner == "NULL":
+            if inner == NULL:
                 continue
             if key not in known:
                 yield f"{dotted(here)}: this field is mostly written with other capitals"

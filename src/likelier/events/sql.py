@@ -120,10 +120,41 @@ def always_fits(kind: Kind, wanted: FieldType) -> bool:
     return wanted is FieldType.TEXT or kind.value == wanted.value != FieldType.NUMBER.value
 
 
-ARROW_NULL = {FieldType.TEXT: "VARCHAR", FieldType.NUMBER: "DOUBLE", FieldType.FLAG: "BOOLEAN"} | {
+_NULLS = {FieldType.TEXT: "VARCHAR", FieldType.NUMBER: "DOUBLE", FieldType.FLAG: "BOOLEAN"} | {
     FieldType.MOMENT: "TIMESTAMPTZ"
 }
 
 
 def null(wanted: FieldType, *, array: bool) -> str:
-    return f"CAST(NULL AS {ARROW_NULL[wanted]}{'[]' if array else ''})"
+    return f"CAST(NULL AS {_NULLS[wanted]}{'[]' if array else ''})"
+
+
+def first(parts: Iterable[str]) -> str:
+    """Take the first of some values that is not null."""
+    given = list(dict.fromkeys(part for part in parts if part != "NULL"))
+    return f"coalesce({', '.join(given)})" if given else "CAST(NULL AS VARCHAR)"
+
+
+def shown(value: str) -> str:
+    """Quote the beginning of a value, for a reason."""
+    return f"chr(39) || left(CAST({value} AS VARCHAR), 40) || chr(39)"
+
+
+def kind_of(written: str) -> tuple[Kind | None, bool]:
+    """Tell the kind of a DuckDB type, and whether it is a list.
+
+    >>> kind_of("DECIMAL(18,3)[]")
+    (<Kind.NUMBER: 'number'>, True)
+    """
+    if written.endswith("[]"):
+        return kind_of(written[:-2])[0], True
+    base = written.split("(", 1)[0]
+    if base in ("VARCHAR", "UUID", "TIME", "ENUM", '"NULL"', "NULL"):
+        return Kind.TEXT, False
+    if base == "BOOLEAN":
+        return Kind.FLAG, False
+    if base == "DATE" or base.startswith("TIMESTAMP"):
+        return Kind.MOMENT, False
+    if base.endswith("INT") or base in ("INTEGER", "UINTEGER", "FLOAT", "DOUBLE", "DECIMAL"):
+        return Kind.NUMBER, False
+    return None, False

@@ -1,0 +1,111 @@
+"""CSV and Parquet files as sources."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from likelier.errors import UsageError
+from likelier.events import sql
+from likelier.events.jsonlines import unpacked
+from likelier.events.shapes import dotted
+from likelier.events.sources import Column, Ids, Raw, Source, entry_ids, short, source_of
+from likelier.events.sql import Kind
+
+Desk = duckdb.DuckDBPyConnection
+
+
+def open_csv(desk: Desk, file: Path) -> Source:
+    """Open a CSV file, whose first line names the columns; an empty value is none."""
+    with unpacked(file) as stream:
+        first = stream.readline().decode("utf-8-sig", errors="replace")
+    delimiter = max(",;\t|", key=first.count)
+    header = next(csv.reader([first.rstrip("\r\n")], delimiter=delimiter), [])
+    if not header or not all(header) or len({name.casefold() for name in header}) < len(header):
+        raise UsageError(
+            f"{file.name}: its first line must name each column by a name of its own; it is {first[:80]!r}."
+        )
+    types = ", ".join(f"{sql.text(name)}: 'VARCHAR'" for name in header)
+    read = (
+        f"read_csv({sql.text(str(file))}, auto_detect=false, header=true, delim={sql.text(delimiter)}, quote='\"', "
+        f"escape='\"', columns={{{types}}}, store_rejects=true, rejects_limit=0)"
+    )
+    relation = f'(SELECT row_number() OVER () + 1 AS ".line", * FROM {read})'
+    columns = {dotted(name.split(".")): Column(sql.name(name), Kind.WRITTEN, lenient=True) for name in header}
+    source = source_of(file, relation, columns, {}, _as_json(desk, relation, columns))
+    return replace(source, unread=_unread(desk, file))
+
+
+def _unread(desk: Desk, file: Path) -> Callable[[], list[tuple[int, str, str]]]:
+    """Give the lines that DuckDB could not take apart."""
+
+    def unread() -> list[tuple[int, str, str]]:
+        asked = (
+            "SELECT line, any_value(error_message), any_value(csv_line) FROM reject_errors "
+            f"JOIN reject_scans USING (scan_id, file_id) WHERE file_path = {sql.text(str(file))} "
+            "GROUP BY line ORDER BY line"
+        )
+        return desk.sql(asked).fetchall()
+
+    return unread
+
+
+def open_parquet(desk: Desk, file: Path) -> Source:
+    """Open a Parquet file; structs are taken apart into paths."""
+    read = f"read_parquet({sql.text(str(file))}, file_row_number=true)"
+    relation = f'(SELECT file_row_number + 1 AS ".line", * EXCLUDE (file_row_number) FROM {read})'
+    try:
+        described = desk.sql(f'SELECT * EXCLUDE (".line") FROM {relation}')
+    except duckdb.Error as error:
+        raise UsageError(f"{file.name} cannot be read as Parquet: {short(error)}") from error
+    columns: dict[str, Column] = {}
+    identities: dict[str, Ids] = {}
+    for name, kind in zip(described.columns, described.types, strict=True):
+        if dotted([name]) == "identityMap":
+            identities |= _identity_map(desk, relation, sql.name(name), kind)
+        else:
+            columns |= _leaves((name,), sql.name(name), kind, array=False)
+    return source_of(file, relation, columns, identities, _as_json(desk, relation, columns))
+
+
+def _leaves(steps: tuple[str, ...], value: str, kind: Any, *, array: bool) -> dict[str, Column]:
+    """Flatten a column; a struct below a list becomes a list per leaf."""
+    if kind.id == "list":
+        child = dict(kind.children)["child"]
+        return _leaves(steps, f"flatten({value})" if array else value, child, array=True)
+    if kind.id == "struct":
+        found: dict[str, Column] = {}
+        for key, below in kind.children:
+            inner = f"list_transform({value}, lambda e: e.{sql.name(key)})" if array else f"{value}.{sql.name(key)}"
+            found |= _leaves((*steps, key), inner, below, array=array)
+        return found
+    simple, _ = sql.kind_of(str(kind))
+    return {} if simple is None else {dotted(steps): Column(value, simple, array)}
+
+
+def _identity_map(desk: Desk, relation: str, value: str, kind: Any) -> dict[str, Ids]:
+    marked = '"primary"' in str(kind)
+    if kind.id == "map":
+        keys = desk.sql(f"SELECT DISTINCT unnest(map_keys({value})) FROM {relation}").fetchall()
+        return {key: entry_ids(f"{value}[{sql.text(key)}]", marked=marked) for (key,) in sorted(keys)}
+    if kind.id == "struct":
+        return {key: entry_ids(f"{value}.{sql.name(key)}", marked='"primary"' in str(t)) for key, t in kind.children}
+    return {}
+
+
+def _as_json(desk: Desk, relation: str, columns: Mapping[str, Column]) -> Callable[[Sequence[int]], Iterator[Raw]]:
+    """Show a row that has no text of its own as JSON."""
+
+    def show(lines: Sequence[int]) -> Iterator[Raw]:
+        fields = ", ".join(f"{sql.text(path)}: {column.sql}" for path, column in columns.items())
+        wanted = ", ".join(str(line) for line in lines)
+        asked = f'SELECT ".line", CAST(to_json({{{fields}}}) AS VARCHAR) FROM {relation} WHERE ".line" IN ({wanted})'
+        for line, raw in desk.sql(asked).fetchall():
+            yield line, raw, None
+
+    return show
