@@ -13,8 +13,10 @@ from likelier.errors import UsageError
     ("written", "read"),
     [
         ("3", 3), ("-3", -3), ("0", 0), ("3.5", 3.5), ("1.0e+20", 1e20), ("true", True), ("false", False),
-        ("null", None), ("~", None), ("", None), ("'3'", "3"), ("007", "007"), ("1_000", "1_000"), ("12:30", "12:30"),
+        ("null", None), ("~", None), ("", None), ("'3'", "3"), (r'"\ud83d\ude00"', "😀"),
+        ("007", "007"), ("1_000", "1_000"), ("12:30", "12:30"),
         ("yes", "yes"), ("no", "no"), ("on", "on"), ("True", "True"), ("2024-01-01", "2024-01-01"), ("1e3", "1e3"),
+        ("1e-3", 0.001),
         ("5901234123457590123412", "5901234123457590123412"), ("prd1013", "prd1013"), ("[a, 1]", ["a", 1]),
     ],
 )  # fmt: skip
@@ -47,6 +49,7 @@ TAG = "could not determine a constructor for the tag 'tag:yaml.org,2002:python/o
         ("a: b: c", "line 1, column 5", "mapping values are not allowed here", QUOTES),
         ("a: 1\n b: 2", "line 2, column 3", "mapping values are not allowed here", QUOTES),
         ("a:\n\t- b", "line 2, column 1", "found character '\\t' that cannot start any token", TABS),
+        (r'a: "\ud83d"', "line 1, column 4", "half a character", LOOK),
         ("a: *b", "line 1, column 4", "found undefined alias 'b'", LOOK),
         ("a: !!python/object:x.y z", "line 1, column 4", TAG, LOOK),
         ("a: 1\n--- \nb: 2", "line 2, column 1", "but found another document", "Keep what stands before '---'."),

@@ -73,13 +73,20 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own attribute
 
+    def construct_scalar(self, node: yaml.ScalarNode) -> str:
+        """Read a text; JSON writes a rare character as two halves, which belong together."""
+        try:
+            return super().construct_scalar(node).encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            raise yaml.MarkedYAMLError(problem="half a character", problem_mark=node.start_mark) from None
+
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
 _INT = re.compile(r"^[-+]?(?:0|[1-9][0-9]{0,17})$")  # a longer one is a code, not a count
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))
-# What PyYAML writes for a float, so that what it dumps reads back.
-_FLOAT = re.compile(r"^(?:[-+]?[0-9]+\.[0-9]*(?:[eE][-+][0-9]+)?|[-+]?\.inf|\.nan)$")
+# What PyYAML and JSON write for a float; an exponent has its sign, so that 12e45 stays a code.
+_FLOAT = re.compile(r"^(?:[-+]?[0-9]+(?:\.[0-9]*(?:[eE][-+][0-9]+)?|[eE][-+][0-9]+)|[-+]?\.inf|\.nan)$")
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"^<<$"), ["<"])
 

@@ -28,11 +28,17 @@ def _scalars(value: Any) -> Any:
 def _scalar(value: Any) -> Any:
     if value is not None and not isinstance(value, str | bool | int | float):
         raise PydanticCustomError("misplaced", "nothing else fits here")
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise PydanticCustomError("misplaced", "only finite numbers can be compared")
-        return int(value) if value.is_integer() else value  # 3.0 and 3 ask the same
-    return value
+    return value if value is None or isinstance(value, str | bool) else _number(value)
+
+
+def _number(value: float) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise PydanticCustomError("misplaced", "only finite numbers can be compared")
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number  # 3.0 and 3 ask the same
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
