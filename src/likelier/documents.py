@@ -73,7 +73,7 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own attribute
 
-    def construct_scalar(self, node: yaml.ScalarNode) -> str:
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
         """Read a text; JSON writes a rare character as two halves, which belong together."""
         try:
             return super().construct_scalar(node).encode("utf-16", "surrogatepass").decode("utf-16")
