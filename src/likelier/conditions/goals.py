@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from likelier.conditions.algebra import Condition
+from likelier.conditions.condition import Condition
 from likelier.conditions.words import ANYTHING, Deed, Tense, days, deed, listed
 
 Match = Literal["all", "any"]

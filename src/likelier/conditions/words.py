@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from likelier.conditions.algebra import Condition, Equals, Exists, GreaterOrEqual, GreaterThan
+from likelier.conditions.condition import Condition
+from likelier.conditions.operations import Equals, Exists, GreaterOrEqual, GreaterThan
 
 Tense = Literal["present", "past", "base"]
 

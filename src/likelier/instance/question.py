@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from likelier.conditions.algebra import Condition, Exists, all_of, any_of, where
+from likelier.conditions.algebra import Condition, all_of, any_of, where
 from likelier.conditions.goals import EventRule, Goal, Population
+from likelier.conditions.operations import Exists
 from likelier.datasets import Dataset, Field, FieldType
 from likelier.documents import Path as KeyPath
 from likelier.documents import show_path
