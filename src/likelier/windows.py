@@ -45,7 +45,9 @@ class Calendar:
     @property
     def labelled(self) -> tuple[dt.datetime, ...]:
         """Every cut-off whose outcome is known at the as-of instant; the last is the judge."""
-        return every_cut_off(self.history_start, self.as_of, self.outcome_days, self.lookback_days, self.as_of)
+        later = tuple(self.judge - k * cut_off_step(self.outcome_days) for k in reversed(range(CUT_OFFS_PER_WINDOW)))
+        least = self.history_start + least_history(self.lookback_days)
+        return (*self.training, *(cut_off for cut_off in later if cut_off >= least))
 
     @property
     def history_days(self) -> float:
@@ -89,11 +91,14 @@ def every_cut_off(
     history_start: dt.datetime, as_of: dt.datetime, outcome_days: int, lookback_days: int, closed_by: dt.datetime
 ) -> tuple[dt.datetime, ...]:
     """Cut-offs with enough history whose outcome window closes by an instant, oldest first."""
-    step = outcome_days * DAY / CUT_OFFS_PER_WINDOW
     last = closed_by - outcome_days * DAY
     first = max(history_start + least_history(lookback_days), as_of - LONGEST_TRAINING)
-    back = (last - k * step for k in range(MOST_CUT_OFFS))
+    back = (last - k * cut_off_step(outcome_days) for k in range(MOST_CUT_OFFS))
     return tuple(sorted(cut_off for cut_off in back if cut_off >= first))
+
+
+def cut_off_step(outcome_days: int) -> dt.timedelta:
+    return outcome_days * DAY / CUT_OFFS_PER_WINDOW
 
 
 def least_history(lookback_days: int) -> dt.timedelta:

@@ -1,0 +1,102 @@
+"""A small lake of people whose habits are plain, for tests of whole runs."""
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import yaml
+
+from likelier.backend import DuckDB
+from likelier.instance import Instance, parse_instance
+from likelier.lake import Lake
+from likelier.pipeline import STAGES, Inputs, run_stage
+from likelier.timespan import DAY, UTC
+
+START = dt.datetime(2024, 1, 1, tzinfo=UTC)
+DAYS = 150
+AS_OF = START + DAYS * DAY
+
+
+def events(people: int = 1500, days: int = DAYS, seed: int = 1, *, start: dt.datetime = START) -> pa.Table:
+    """Everybody visits at a rate of their own; a third of the visits of some end in a purchase."""
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(rng.gamma(1.2, 10 * days / 150, people))
+    who = np.repeat(np.arange(people), counts)
+    keen = np.repeat(rng.random(people) < 0.5, counts)
+    seconds = rng.integers(0, days * 86_400, len(who))
+    buys = (rng.random(len(who)) < 0.3) & keen
+    moments = np.array(start.replace(tzinfo=None), "datetime64[us]") + seconds.astype("timedelta64[s]")
+    numbers = np.where(buys, 1.0, np.nan)
+    return pa.table(
+        {
+            "_id": pa.array([f"e{k}" for k in range(len(who))]),
+            "timestamp": pa.array(moments, pa.timestamp("us", "UTC")),
+            "identityMap.CRMID": pa.array([f"p{k:05}" for k in who]),
+            "eventType": pa.array(np.where(buys, "commerce.purchases", "web.webpagedetails.pageViews")),
+            "commerce.purchases.value": pa.array(numbers, from_pandas=True),
+            "commerce.order.priceTotal": pa.array(
+                np.where(buys, rng.integers(5, 90, len(who)), np.nan), from_pandas=True
+            ),
+            "web.webPageDetails.name": pa.array(rng.choice(["home", "sale", "help"], len(who))),
+            "productListItems.SKU": pa.array([[f"sku{k}"] for k in rng.integers(0, 40, len(who))]),
+        }
+    )
+
+
+def attributes(people: int = 1500, seed: int = 2) -> pa.Table:
+    rng = np.random.default_rng(seed)
+    return pa.table(
+        {
+            "identityMap.CRMID": pa.array([f"p{k:05}" for k in range(people)]),
+            "timestamp": pa.array([dt.datetime(1970, 1, 1, tzinfo=UTC)] * people, pa.timestamp("us", "UTC")),
+            "tier": pa.array(rng.choice(["gold", "silver", "none"], people)),
+            "age": pa.array(rng.integers(18, 80, people).astype(float)),
+        }
+    )
+
+
+def put(lake: Lake, table: pa.Table, name: str = "shop", kind: str = "events", batch: str = "first") -> None:
+    lake.append(f"datasets/{name}/{kind}", table.to_reader(), batch=batch)
+
+
+def instance(**changes) -> Instance:
+    plain = {
+        "name": "Buy",
+        "propensity_type": "conversion",
+        "datasets": ["shop"],
+        "namespace": "CRMID",
+        "goal": {
+            "occurs": True,
+            "match": "all",
+            "events": [
+                {"name": "purchase", "conditions": [{"field": "commerce.purchases.value", "operator": "exists"}]}
+            ],
+            "window_days": 14,
+        },
+    }
+    return parse_instance(yaml.safe_dump(plain | changes))
+
+
+def goal(**changes) -> dict:
+    return instance().dump()["goal"] | changes
+
+
+def versions(lake: Lake, names: list[str]) -> dict[str, int]:
+    kinds = ("events", "profiles")
+    return {
+        name: lake.version(f"datasets/{name}/{kind}")
+        for name in names
+        for kind in kinds
+        if lake.exists(f"datasets/{name}/{kind}")
+    }
+
+
+def run(
+    lake: Lake, folder: Path, asked: Instance | None = None, as_of: dt.datetime = AS_OF, **given
+) -> dict[str, dict]:
+    """Run all stages; give what each said."""
+    asked = asked or instance()
+    inputs = Inputs(asked, as_of, 7, given.get("versions") or versions(lake, list(asked.datasets)))
+    with DuckDB() as engine:
+        return {stage: run_stage(stage, inputs, engine=engine, lake=lake, folder=folder) for stage in STAGES}

@@ -1,0 +1,155 @@
+"""Whole runs: what comes out, that it repeats, and that it never sees what was not yet known."""
+
+import datetime as dt
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from likelier.lake import Lake
+from likelier.model import artifact
+from likelier.model.train import log_odds
+from likelier.pipeline import insights_of, scores_file
+from likelier.timespan import DAY
+from tests.pipeline import shop
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory):
+    lake = Lake(str(tmp_path_factory.mktemp("lake")))
+    shop.put(lake, shop.events())
+    shop.put(lake, shop.attributes(), "people", "profiles")
+    return lake
+
+
+ASKED = shop.instance(
+    datasets=["shop", "people"],
+    profile_attributes=[{"name": "Tier", "field": "tier"}, {"name": "Age", "field": "age"}],
+    custom_events=[
+        {
+            "name": "Sale visit",
+            "conditions": [{"field": "web.webPageDetails.name", "operator": "equals", "value": "sale"}],
+        }
+    ],
+)
+
+
+@pytest.fixture(scope="module")
+def done(lake, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "a"
+    return folder, shop.run(lake, folder, ASKED)
+
+
+@pytest.fixture(scope="module")
+def scored(done):
+    return pq.read_table(scores_file(done[0]))
+
+
+def test_exactly_the_eligible_are_scored(scored):
+    events = shop.events()
+    recent = pc.greater_equal(events["timestamp"], pa.scalar(shop.AS_OF - 45 * DAY))
+    assert scored["id"].to_pylist() == sorted(set(events.filter(recent)["identityMap.CRMID"].to_pylist()))
+
+
+def test_reasons_add_up_to_the_prediction(done, scored):
+    folder, _ = done
+    rows = scored.to_pylist()
+    told = np.array([row["base_log_odds"] + sum(factor["contribution"] for factor in row["factors"]) for row in rows])
+    model = artifact.load(folder / "train")
+    np.testing.assert_allclose(model.calibration.probability(told), scored["probability"].to_numpy(), atol=1e-9)
+    np.testing.assert_allclose(told, log_odds(model.booster, _matrix(folder, model, rows)), atol=1e-6)
+
+
+def _matrix(folder, model, rows):
+    from likelier.activities.reduce import load
+    from likelier.activities.traits import load_traits
+    from likelier.features.kernel import compute
+    from likelier.timespan import to_us
+    from likelier.windows import Row
+
+    activities, _ = load(folder / "read")
+    places = {name: k for k, name in enumerate(activities.ids.to_pylist())}
+    asked = Row(np.array([places[row["id"]] for row in rows]), np.full(len(rows), to_us(shop.AS_OF)))
+    return compute(activities, load_traits(folder / "read"), model.codebook, model.features, asked)
+
+
+def test_each_row_tells_at_most_ten_factors_and_the_rest(scored):
+    for factors in scored["factors"].to_pylist():
+        assert factors[-1]["code"] == "other"
+        sizes = [abs(factor["contribution"]) for factor in factors[:-1]]
+        assert len(sizes) <= 10
+        assert sizes == sorted(sizes, reverse=True)
+        assert {factor["importance"] for factor in factors} <= {"low", "medium", "high"}
+        assert all(factor["value"] for factor in factors[:-1])
+
+
+def test_score_probability_and_percentile_agree(scored):
+    probability, score = scored["probability"].to_numpy(), scored["score"].to_numpy()
+    base = probability.mean() / (1 - probability.mean())
+    odds = probability / (1 - probability)
+    np.testing.assert_allclose(score, 100 * odds / (odds + base))
+    order = np.argsort(probability, kind="stable")
+    percentile = scored["percentile"].to_numpy()[order]
+    assert (np.diff(percentile) >= 0).all()
+    assert (percentile[0], percentile[-1]) == (1, 100)
+
+
+def test_the_model_tells_people_apart(done):
+    """Rates differ widely between people, so even a small shop is easy."""
+    said = insights_of(done[0])
+    auc = said["metrics"]["auc"]
+    assert auc["low"] < auc["value"] < auc["high"]
+    assert auc["value"] > 0.7
+    assert sum(said["scores"]["histogram"]) == said["counts"]["scored"]
+    assert said["factors"]["high"][0]["direction"] == "raises"
+
+
+def test_the_same_run_twice_gives_the_same_bytes(lake, done, tmp_path):
+    shop.run(lake, tmp_path / "again", ASKED)
+    assert scores_file(tmp_path / "again").read_bytes() == scores_file(done[0]).read_bytes()
+
+
+def test_a_stage_that_is_done_is_not_done_again(lake, done):
+    folder, said = done
+    before = scores_file(folder).stat().st_mtime_ns
+    assert shop.run(lake, folder, ASKED) == said
+    assert scores_file(folder).stat().st_mtime_ns == before
+
+
+def test_planted_events_and_attributes_from_the_cut_off_on_change_nothing(done, tmp_path):
+    """Whatever happens or becomes known at or after the as-of instant, every byte of the scores stays."""
+    lake = Lake(str(tmp_path / "lake"))
+    shop.put(lake, shop.events())
+    shop.put(lake, shop.attributes(), "people", "profiles")
+    shop.put(lake, _moved(shop.events(400, 20, seed=9), shop.AS_OF), batch="planted")
+    known = shop.attributes(1500, seed=5)
+    moment = pa.array([shop.AS_OF] * len(known), pa.timestamp("us", "UTC"))
+    shop.put(lake, known.set_column(1, "timestamp", moment), "people", "profiles", batch="planted")
+    shop.run(lake, tmp_path / "run", ASKED)
+    assert scores_file(tmp_path / "run").read_bytes() == scores_file(done[0]).read_bytes()
+
+
+def test_a_late_row_does_not_reach_a_run_of_an_earlier_data_version(lake, done, tmp_path):
+    other = Lake(str(tmp_path / "lake"))
+    shop.put(other, shop.events())
+    shop.put(other, shop.attributes(), "people", "profiles")
+    then = shop.versions(other, ["shop", "people"])
+    late = _moved(shop.events(300, 20, seed=9), shop.AS_OF - 60 * DAY)
+    shop.put(other, late, batch="late")
+    shop.run(other, tmp_path / "run", ASKED, versions=then)
+    assert scores_file(tmp_path / "run").read_bytes() == scores_file(done[0]).read_bytes()
+
+
+def _moved(table: pa.Table, start: dt.datetime) -> pa.Table:
+    moments = pc.add(table["timestamp"], pa.scalar(start - shop.START, pa.duration("us")))
+    ids = pc.binary_join_element_wise("late", table["_id"], "-")
+    return table.set_column(1, "timestamp", moments).set_column(0, "_id", ids)
+
+
+def test_will_not_occur_turns_the_probabilities_round(lake, tmp_path, scored):
+    shop.run(lake, tmp_path / "run", shop.instance(goal=shop.goal(occurs=False), propensity_type="churn"))
+    churn = pq.read_table(scores_file(tmp_path / "run"))
+    assert churn["id"].to_pylist() == scored["id"].to_pylist()
+    assert np.corrcoef(churn["probability"].to_numpy(), scored["probability"].to_numpy())[0, 1] < -0.9
