@@ -1,5 +1,6 @@
 """Every feature by a plain loop over a profile's events: slow, independent of the kernel, meant to be read."""
 
+import itertools
 import math
 from dataclasses import dataclass, field
 
@@ -83,7 +84,7 @@ def signal(feature, features, past, ages):
     for age in sorted(mine):
         days.setdefault(math.ceil(age) - 1 if age == int(age) else int(age), age)
     active = list(days.values())
-    gaps = [older - newer for newer, older in zip(active, active[1:])]
+    gaps = [older - newer for newer, older in itertools.pairwise(active)]
 
     def count(window):
         return sum(age <= edges[window] for age in mine)

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.features.oracle import DAY, Event, value
 
 from likelier.activities.codes import BITS, Category, Codebook, Measure, Signal, Source, Trait
 from likelier.activities.reduce import Activities
@@ -15,7 +16,6 @@ from likelier.datasets import FieldType
 from likelier.features.defaults import default_features
 from likelier.features.kernel import compute
 from likelier.windows import Row
-from tests.features.oracle import DAY, Event, value
 
 CODEBOOK = Codebook(
     signals=(Signal("any event", Source.ANY), *(Signal(f"s{k}", Source.STANDARD) for k in range(1, 66))),

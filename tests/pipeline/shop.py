@@ -18,7 +18,7 @@ DAYS = 150
 AS_OF = START + DAYS * DAY
 
 
-def events(people: int = 1500, days: int = DAYS, seed: int = 1, *, start: dt.datetime = START) -> pa.Table:
+def events(people: int = 700, days: int = DAYS, seed: int = 1, *, start: dt.datetime = START) -> pa.Table:
     """Everybody visits at a rate of their own; a third of the visits of some end in a purchase."""
     rng = np.random.default_rng(seed)
     counts = rng.poisson(rng.gamma(1.2, 10 * days / 150, people))
@@ -44,7 +44,7 @@ def events(people: int = 1500, days: int = DAYS, seed: int = 1, *, start: dt.dat
     )
 
 
-def attributes(people: int = 1500, seed: int = 2) -> pa.Table:
+def attributes(people: int = 700, seed: int = 2) -> pa.Table:
     rng = np.random.default_rng(seed)
     return pa.table(
         {

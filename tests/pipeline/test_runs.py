@@ -7,13 +7,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from tests.pipeline import shop
 
+from likelier.activities.reduce import load
+from likelier.activities.traits import load_traits
+from likelier.features.kernel import compute
 from likelier.lake import Lake
 from likelier.model import artifact
 from likelier.model.train import log_odds
 from likelier.pipeline import insights_of, scores_file
-from likelier.timespan import DAY
-from tests.pipeline import shop
+from likelier.timespan import DAY, to_us
+from likelier.windows import Row
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +67,6 @@ def test_reasons_add_up_to_the_prediction(done, scored):
 
 
 def _matrix(folder, model, rows):
-    from likelier.activities.reduce import load
-    from likelier.activities.traits import load_traits
-    from likelier.features.kernel import compute
-    from likelier.timespan import to_us
-    from likelier.windows import Row
-
     activities, _ = load(folder / "read")
     places = {name: k for k, name in enumerate(activities.ids.to_pylist())}
     asked = Row(np.array([places[row["id"]] for row in rows]), np.full(len(rows), to_us(shop.AS_OF)))
@@ -124,7 +122,7 @@ def test_planted_events_and_attributes_from_the_cut_off_on_change_nothing(done, 
     shop.put(lake, shop.events())
     shop.put(lake, shop.attributes(), "people", "profiles")
     shop.put(lake, _moved(shop.events(400, 20, seed=9), shop.AS_OF), batch="planted")
-    known = shop.attributes(1500, seed=5)
+    known = shop.attributes(seed=5)
     moment = pa.array([shop.AS_OF] * len(known), pa.timestamp("us", "UTC"))
     shop.put(lake, known.set_column(1, "timestamp", moment), "people", "profiles", batch="planted")
     shop.run(lake, tmp_path / "run", ASKED)

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import ibis
-import pyarrow as pa
 
 from likelier.activities.codes import Category, Codebook, Measure, Signal, Source, Trait, short_name
 from likelier.activities.standard import STANDARD_EVENTS
@@ -51,7 +50,7 @@ def propose(
         tuple(signals[:MOST_SIGNALS]),
         tuple(_measures(engine, past, looked_at)[:MOST_MEASURES]),
         tuple(_categories(engine, past, looked_at)[:MOST_CATEGORIES]),
-        tuple(_trait(engine, attribute, table) for attribute, table in attributes),
+        tuple(_trait(engine, attribute, table, before) for attribute, table in attributes),
     )
 
 
@@ -140,17 +139,13 @@ def _categories(engine: Engine, past: ibis.Table, fields: Sequence[Field]) -> li
     return [category for _, category in sorted(several, key=lambda pair: (pair[0], pair[1].path))]
 
 
-def _trait(engine: Engine, attribute: Attribute, table: ibis.Table) -> Trait:
+def _trait(engine: Engine, attribute: Attribute, table: ibis.Table, before: dt.datetime) -> Trait:
     field = attribute.field
     if field.type not in {FieldType.TEXT, FieldType.FLAG}:
         return Trait(attribute.name, field.path, field.type)
     if field.type == FieldType.FLAG:
         return Trait(attribute.name, field.path, field.type, ("true", "false"))
-    values: pa.Table = engine.table(
-        table.filter(table[field.path].notnull())
-        .group_by(value=table[field.path])
-        .aggregate(n=table.count())
-        .order_by(ibis.desc("n"), "value")
-        .limit(MOST_VALUES)
-    )
+    known = table.filter(table[field.path].notnull() & (table.timestamp < ibis.literal(before)))
+    counted = known.group_by(value=known[field.path]).aggregate(n=known.count())
+    values = engine.table(counted.order_by(ibis.desc("n"), "value").limit(MOST_VALUES))
     return Trait(attribute.name, field.path, field.type, tuple(values["value"].to_pylist()))

@@ -26,7 +26,7 @@ PARAMETERS: dict[str, Any] = {
     "feature_fraction": 0.15,
     "max_bin": 63,
     "deterministic": True,
-    "force_row_wise": True,
+    "force_col_wise": True,  # row-wise histograms would be built for all features, not for the fraction that is drawn
     "verbose": -1,
 }
 
