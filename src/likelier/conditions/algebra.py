@@ -64,6 +64,7 @@ from likelier.conditions.operations import (
     Matches,
     OnField,
     StartsWith,
+    Takes,
 )
 from likelier.conditions.values import HOLDS, Value, describe, read_value
 from likelier.datasets import Field, FieldType
@@ -80,6 +81,7 @@ __all__ = [
     "any_of",
     "check_shape",
     "operators_for",
+    "takes",
     "where",
 ]
 
@@ -154,18 +156,23 @@ def operators_for(field: Field) -> tuple[str, ...]:
     return tuple(name for name, operation in _BY_NAME.items() if field.type in operation.fits)
 
 
+def takes(operator: str) -> Takes:
+    """Say whether an operator takes a value."""
+    return _BY_NAME[operator].takes
+
+
 def check_shape(operator: str, value: Any, *, ignore_case: bool = False) -> None:
     """Refuse what cannot be right whatever the field is."""
     if operator not in _BY_NAME:
         raise ConditionError(f"There is no operator '{operator}'. {did_you_mean(operator, OPERATORS)}", key="operator")
-    takes = _BY_NAME[operator].takes
-    if takes == "nothing" and (value is not None or ignore_case):
+    wanted = takes(operator)
+    if wanted == "nothing" and (value is not None or ignore_case):
         raise ConditionError(f"'{operator}' takes no value. Leave out 'value' and 'ignore_case'.")
-    if takes != "nothing" and value is None:
+    if wanted != "nothing" and value is None:
         raise ConditionError(f"'{operator}' needs a value. To ask whether there is any, use 'exists' or 'not_exists'.")
-    if takes == "list" and (not isinstance(value, list | tuple) or not value):
+    if wanted == "list" and (not isinstance(value, list | tuple) or not value):
         raise ConditionError(f"'{operator}' takes a list of at least one value, such as [a, b]; {describe(value)}.")
-    if takes == "one" and isinstance(value, list | tuple):
+    if wanted == "one" and isinstance(value, list | tuple):
         many = {"equals": "in", "not_equals": "not_in"}.get(operator)
         hint = f"use '{many}'" if many else "join several conditions with match: any"
         raise ConditionError(f"'{operator}' takes one value; {describe(value)}. For several, {hint}.")
