@@ -15,7 +15,6 @@ import datetime as dt
 import hashlib
 import itertools
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,16 +24,19 @@ import duckdb
 import pyarrow as pa
 
 from likelier.errors import StorageError, UsageError
-from likelier.events import checks, jsonfiles, sources, sql, tables
+from likelier.events import checks, fresh, jsonfiles, sql, tables
 from likelier.events.mapping import FileMapping
-from likelier.events.schema import IDENTITY, OTHERS, Field, fields_of
-from likelier.events.sources import Source
+from likelier.events.schema import Field, fields_of
+from likelier.events.sources import Source, format_of
+from likelier.events.staging import open_desk, run, staging_folder
 from likelier.lake import ConflictError, Lake
 
 Kind = Literal["events", "profiles"]
 Progress = Callable[[float, int], None]
 
 ATTEMPTS = 10
+OPENED, STAGED = 0.3, 0.7  # how far a batch is when its files are opened, and when its rows are checked
+REJECTS_TABLE = "rejects"
 RAW = 2_000  # characters kept of a row set aside
 REJECTS = pa.schema(
     {"batch": pa.string(), "file": pa.string(), "line": pa.int64(), "reason": pa.string(), "raw": pa.string()}
@@ -66,12 +68,12 @@ def ingest(
     progress: Progress = silent,
     memory: str = "2GB",
 ) -> IngestResult:
-    """Append files to a dataset, as one batch."""
+    """Append files to a dataset, as one batch; `progress` hears the fraction done and the rows appended."""
     _check_names(lake, name, files, kind)
     batch = _digest(files, mapping, kind)
     for attempt in range(ATTEMPTS):
-        with tempfile.TemporaryDirectory(prefix="likelier-ingest-") as folder, _desk(memory, Path(folder)) as desk:
-            work = _Batch(lake, f"datasets/{name}/{kind}", batch, kind, now, desk, Path(folder), progress)
+        with staging_folder() as folder, open_desk(memory, folder) as desk:
+            work = _Batch(lake, f"datasets/{name}", batch, kind, now, desk, folder, progress)
             try:
                 return work.append(files, mapping)
             except ConflictError:
@@ -80,19 +82,6 @@ def ingest(
             except duckdb.IOException as error:
                 raise StorageError(f"The files cannot be read or staged: {error}") from error
     raise AssertionError
-
-
-def _desk(memory: str, folder: Path) -> duckdb.DuckDBPyConnection:
-    settings: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": memory,
-        "temp_directory": str(folder / "spill"),
-        "autoinstall_known_extensions": "false",  # nothing is fetched from anywhere
-        "autoload_known_extensions": "false",
-    }
-    desk = duckdb.connect(config=settings)
-    # A time without a zone is UTC, wherever the machine stands.
-    desk.execute("SET TimeZone = 'UTC'")
-    return desk
 
 
 def _check_names(lake: Lake, name: str, files: Sequence[Path], kind: Kind) -> None:
@@ -106,7 +95,7 @@ def _check_names(lake: Lake, name: str, files: Sequence[Path], kind: Kind) -> No
     for file in files:
         if not file.is_file():
             raise UsageError(f"There is no file {file}.")
-        sources.format_of(file)
+        format_of(file)
 
 
 def _digest(files: Sequence[Path], mapping: FileMapping | None, kind: Kind) -> str:
@@ -123,7 +112,7 @@ class _Batch:
     """The steps of one batch."""
 
     lake: Lake
-    table: str
+    dataset: str
     batch: str
     kind: Kind
     now: dt.datetime
@@ -131,11 +120,16 @@ class _Batch:
     folder: Path
     progress: Progress
 
+    @property
+    def table(self) -> str:
+        return f"{self.dataset}/{self.kind}"
+
     def append(self, files: Sequence[Path], mapping: FileMapping | None) -> IngestResult:
         self.version = self.lake.version(self.table)
         kept = fields_of(self.lake.schema(self.table, self.version)) if self.version >= 0 else {}
         opened, fields = self._open(files, mapping, kept)
-        staged = [self._stage(number, source, fields) for number, source in enumerate(opened)]
+        self.progress(OPENED, 0)
+        staged = [self._stage(number, source, fields, len(opened)) for number, source in enumerate(opened)]
         rejected = self._set_aside(opened, staged)
         total, accepted = self._commit(staged)
         return IngestResult(accepted, total - accepted, rejected, self.batch)
@@ -144,142 +138,109 @@ class _Batch:
         self, files: Sequence[Path], mapping: FileMapping | None, kept: dict[str, Field]
     ) -> tuple[list[Source], dict[str, Field]]:
         """Open the files and settle the fields of the batch."""
+        formats = {file: format_of(file) for file in files}
         found: dict[Path, Source] = {}
-        for file in files:
-            if sources.format_of(file) == "csv":
+        for file, form in formats.items():
+            if form == "csv":
                 found[file] = tables.open_csv(self.desk, file)
-            elif sources.format_of(file) == "parquet":
+            elif form == "parquet":
                 found[file] = tables.open_parquet(self.desk, file)
-        json_files = [file for file in files if sources.format_of(file) == "json"]
+        json_files = [file for file, form in formats.items() if form == "json"]
         shaped = jsonfiles.open_json(json_files, self.folder) if json_files else None
         seen = [source.seen for source in found.values()] + ([shaped.seen] if shaped else [])
         fields = checks.settle(seen, kept)
         if shaped:
-            own = mapping is None or mapping.fields is None
-            types = {path: field.type for path, field in fields.items()} if own else {}
+            as_they_are = mapping is None or mapping.fields is None
+            types = {path: field.type for path, field in fields.items()} if as_they_are else {}
             found |= dict(zip(json_files, shaped.sources(types), strict=True))
-        opened = [found[file] for file in files]
+        opened = [found[file] for file in formats]
         if mapping is not None:
             opened = [source.mapped(self.desk, mapping) for source in opened]
             fields = checks.settle([source.seen for source in opened], kept)
         return opened, checks.sharpen(self.desk, opened, fields, kept)
 
-    def _stage(self, number: int, source: Source, fields: dict[str, Field]) -> Path:
+    def _stage(self, number: int, source: Source, fields: dict[str, Field], count: int) -> Path:
+        """Write the rows of a file, checked and converted."""
         target = self.folder / f"rows-{number}.parquet"
         query = checks.checked(source, fields, self.now, dated=self.kind == "events")
-        self.desk.execute(f"COPY ({query}) TO {sql.text(str(target))} (FORMAT parquet, COMPRESSION lz4)")
+        run(
+            self.desk,
+            f"COPY ({query}) TO {sql.text(str(target))} (FORMAT parquet, COMPRESSION lz4)",
+            lambda done: self.progress(OPENED + (STAGED - OPENED) * (number + done) / count, 0),
+        )
         return target
 
     # ---- rows set aside ----
 
     def _set_aside(self, opened: Sequence[Source], staged: Sequence[Path]) -> int:
         """Write the rows that cannot be used to the rejects, with their text, and count them."""
-        counts = [self._count(path, '".reason" IS NOT NULL') for path in staged]
-        counts = [count + len(source.unread()) for count, source in zip(counts, opened, strict=True)]
-        if sum(counts):
-            batches = self._rejects(opened, staged)
-            reader = pa.RecordBatchReader.from_batches(REJECTS, batches)
-            self.lake.append(f"{self.table.rsplit('/', 1)[0]}/rejects", reader, batch=self.batch)
-        return sum(counts)
+        counts = [self._count(f'{fresh.parquet([path])} WHERE ".reason" IS NOT NULL') for path in staged]
+        unread = [source.unread() for source in opened]
+        rejected = sum(counts) + sum(map(len, unread))
+        if rejected:
+            reader = pa.RecordBatchReader.from_batches(REJECTS, self._rejects(opened, staged, unread))
+            self.lake.append(f"{self.dataset}/{REJECTS_TABLE}", reader, batch=self.batch)
+        return rejected
 
-    def _rejects(self, opened: Sequence[Source], staged: Sequence[Path]) -> Iterator[pa.RecordBatch]:
-        for source, path in zip(opened, staged, strict=True):
-            asked = f'SELECT ".line", ".reason" FROM {_parquet([path])} WHERE ".reason" IS NOT NULL ORDER BY 1'
-            reasons = dict(self.desk.sql(asked).fetchall())
-            rows = [
-                {
-                    "batch": self.batch,
-                    "file": source.file.name,
-                    "line": line,
-                    "reason": why or reasons[line],
-                    "raw": raw[:RAW],
-                }
-                for line, raw, why in (source.raw(list(reasons)) if reasons else ())
-            ]
-            rows += [
-                {"batch": self.batch, "file": source.file.name, "line": line, "reason": why, "raw": raw[:RAW]}
-                for line, why, raw in source.unread()
-            ]
-            if rows:
-                yield pa.RecordBatch.from_pylist(rows, schema=REJECTS)
+    def _rejects(
+        self, opened: Sequence[Source], staged: Sequence[Path], unread: Sequence[list[tuple[int, str, str]]]
+    ) -> Iterator[pa.RecordBatch]:
+        for source, path, lines in zip(opened, staged, unread, strict=True):
+            yield self._rejected(source, lines)
+            asked = f'SELECT ".line", ".reason" FROM {fresh.parquet([path])} WHERE ".reason" IS NOT NULL ORDER BY 1'
+            found = iter(self.desk.sql(asked).fetchall())
+            while part := dict(itertools.islice(found, 50_000)):
+                yield self._rejected(
+                    source, [(line, why or part[line], raw) for line, raw, why in source.raw(list(part))]
+                )
+
+    def _rejected(self, source: Source, rows: Sequence[tuple[int, str, str]]) -> pa.RecordBatch:
+        name = source.file.name
+        columns = {
+            "batch": [self.batch] * len(rows),
+            "file": [name] * len(rows),
+            "line": [line for line, _, _ in rows],
+            "reason": [reason for _, reason, _ in rows],
+            "raw": [raw[:RAW] for _, _, raw in rows],
+        }
+        return pa.RecordBatch.from_pydict(columns, schema=REJECTS)
 
     # ---- rows kept ----
 
     def _commit(self, staged: Sequence[Path]) -> tuple[int, int]:
         """Append the rows that are new; say how many could be used and how many were appended."""
-        union = self._union(staged)
-        total = self._count_of(f"SELECT count(*) FROM {union}")
-        self._find_doubles(union)
-        columns, order = self._columns(union)
-        query = (
-            f"SELECT {', '.join(map(sql.name, columns))} FROM {union} AS u "
-            'WHERE NOT EXISTS (FROM doubles d WHERE d._id = u._id AND (d.file <> u.".file" OR d.line <> u.".line")) '
-            f"ORDER BY {order}"
-        )
-        batch = self.batch
-        if self.lake.holds(self.table, batch):
-            batch = f"{batch}.{self.version}"
-        result = self.desk.sql(query).to_arrow_reader(65_536)
-        batches = self._counted(result, total)
-        first = next(batches, None)
-        if first is None and batch != self.batch:
-            return total, 0
-        self.batch = batch
-        rows = itertools.chain(() if first is None else (first,), batches)
-        reader = pa.RecordBatchReader.from_batches(result.schema, rows)
-        accepted = self.lake.append(self.table, reader, batch=batch, onto=self.version)
-        return total, accepted
-
-    def _union(self, staged: Sequence[Path]) -> str:
-        parts = [
-            f'SELECT {number} AS ".file", * EXCLUDE (".reason") FROM {_parquet([path])} WHERE ".reason" IS NULL'
+        rows = " UNION ALL BY NAME ".join(
+            f'SELECT {number} AS ".file", * EXCLUDE (".reason") FROM {fresh.parquet([path])} WHERE ".reason" IS NULL'
             for number, path in enumerate(staged)
-        ]
-        return "(" + " UNION ALL BY NAME ".join(parts) + ")"
-
-    def _find_doubles(self, union: str) -> None:
-        """Gather the ids that come twice, with the row that is kept; no row where the table has the id already."""
-        self.desk.execute(
-            f"CREATE TEMP TABLE suspects AS SELECT hash(_id) AS h FROM {union} GROUP BY 1 HAVING count(*) > 1"
         )
-        self.desk.execute(
-            f'CREATE TEMP TABLE doubles AS SELECT _id, first(".file" ORDER BY ".file", ".line") AS file, '
-            f'first(".line" ORDER BY ".file", ".line") AS line FROM {union} '
-            "WHERE hash(_id) IN (SELECT h FROM suspects) GROUP BY _id HAVING count(*) > 1"
+        total = self._count(f"({rows})")
+        there = self.lake.files(self.table, self.version) if self.version >= 0 else []
+        found = fresh.look_over(self.desk, f"({rows})", there)
+        if self.kind == "events":
+            query = fresh.new_events(found)
+        else:
+            query = fresh.new_profiles(found, self.now, first=not there)
+        result = self.desk.sql(query).to_arrow_reader(65_536)
+        batches = self._told(result, total)
+        head = next(batches, None)
+        if self.lake.holds(self.table, self.batch):
+            if head is None:
+                return total, 0
+            # The same files again, after some of their events were deleted.
+            self.batch = f"{self.batch}.{self.version}"
+        reader = pa.RecordBatchReader.from_batches(
+            result.schema, itertools.chain([] if head is None else [head], batches)
         )
-        if self.version >= 0 and (files := self.lake.files(self.table, self.version)):
-            there = f"(SELECT DISTINCT u._id FROM {union} u SEMI JOIN {_parquet(files)} t ON t._id = u._id)"
-            self.desk.execute(f"CREATE TEMP TABLE there AS FROM {there}")
-            self.desk.execute("DELETE FROM doubles WHERE _id IN (FROM there)")
-            self.desk.execute("INSERT INTO doubles SELECT _id, -1, -1 FROM there")
+        return total, self.lake.append(self.table, reader, batch=self.batch, onto=self.version)
 
-    def _columns(self, union: str) -> tuple[list[str], str]:
-        """Name the columns that hold anything, and the order of the rows."""
-        found = self.desk.sql(f"FROM {union} LIMIT 0").columns
-        data = [name for name in found if name not in (".file", ".line")]
-        counts = self.desk.sql(f"SELECT {', '.join(f'count({sql.name(c)})' for c in data)} FROM {union}").fetchall()[0]
-        held = dict(zip(data, counts, strict=True))
-        columns = ["_id", "timestamp"] + [c for c in data if c not in ("_id", "timestamp") and held[c]]
-        identities = [c for c in columns if c.startswith(IDENTITY) and not c.endswith(OTHERS)]
-        identities.sort(key=lambda c: -held[c])
-        keys = ", ".join(map(sql.name, identities))
-        order = f"coalesce({keys}), timestamp, _id" if identities else "timestamp, _id"
-        return columns, order
-
-    def _counted(self, reader: pa.RecordBatchReader, total: int) -> Iterator[pa.RecordBatch]:
+    def _told(self, reader: pa.RecordBatchReader, total: int) -> Iterator[pa.RecordBatch]:
+        """Pass the batches on that hold rows, and tell how far it is."""
         rows = 0
         for batch in reader:
             rows += batch.num_rows
+            self.progress(STAGED + (1 - STAGED) * rows / max(total, 1), rows)
             if batch.num_rows:
                 yield batch
-            self.progress(rows / max(total, 1), rows)
 
-    def _count(self, path: Path, condition: str) -> int:
-        return self._count_of(f"SELECT count(*) FROM {_parquet([path])} WHERE {condition}")
-
-    def _count_of(self, query: str) -> int:
-        return int(self.desk.sql(query).fetchall()[0][0])
-
-
-def _parquet(files: Sequence[Path] | Sequence[str]) -> str:
-    return f"read_parquet({sql.texts(str(file) for file in files)}, union_by_name=true)"
+    def _count(self, relation: str) -> int:
+        return int(self.desk.sql(f"SELECT count(*) FROM {relation}").fetchall()[0][0])
