@@ -17,7 +17,7 @@ from likelier.backend import Engine
 from likelier.conditions.algebra import any_of
 from likelier.datasets import Dataset, Field, open_dataset, read_dataset
 from likelier.errors import RunError
-from likelier.instance import Attribute, Instance, Question, ask
+from likelier.instance import Attribute, Instance, Question, ask, merged_fields
 from likelier.lake import Lake
 from likelier.timespan import DAY
 
@@ -50,7 +50,8 @@ def bind(inputs: Inputs, engine: Engine, lake: Lake) -> Source:
     datasets = [open_dataset(lake, name, inputs.versions.get(name)) for name in inputs.instance.datasets]
     question = ask(inputs.instance, datasets)
     events = [dataset for dataset in datasets if dataset.kind == "events"]
-    fields = {path: field for dataset in events for path, field in dataset.fields.items()}
+    # A path with another type in another dataset has no common column; a question that uses it was refused above.
+    fields = {path: found[0] for path, found in merged_fields(events).items() if len(found) == 1}
     who = f"identityMap.{question.namespace}"
     tables = [_aligned(read_dataset(engine, lake, dataset), fields, who) for dataset in events]
     every = ibis.union(*tables) if len(tables) > 1 else tables[0]

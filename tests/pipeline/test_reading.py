@@ -1,0 +1,47 @@
+"""Several datasets are read as one table of events."""
+
+import datetime as dt
+
+import pyarrow as pa
+
+from likelier.backend import DuckDB
+from likelier.datasets import table_of
+from likelier.instance import make_instance
+from likelier.lake import Lake
+from likelier.pipeline.reading import Inputs, bind
+
+NOON = dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)
+
+
+def ingested(lake, name, **columns):
+    events = {
+        "_id": [f"{name}1"],
+        "timestamp": pa.array([NOON], pa.timestamp("us", "UTC")),
+        "identityMap.CRMID": ["ann"],
+    }
+    lake.append(table_of(name, "events"), pa.table({**events, **columns}).to_reader(), batch="first")
+
+
+def test_a_field_that_only_one_dataset_has_is_missing_in_the_other_and_one_of_two_types_is_left_out(tmp_path):
+    lake = Lake(str(tmp_path))
+    ingested(lake, "shop", eventType=["order"], price=[9.5], colour=["red"])
+    ingested(lake, "web", eventType=["visit"], colour=[3.0], **{"page.name": ["home"]})
+    instance = make_instance(
+        {
+            "name": "x",
+            "propensity_type": "conversion",
+            "datasets": ["shop", "web"],
+            "namespace": "CRMID",
+            "goal": {
+                "events": [{"conditions": [{"field": "page.name", "operator": "exists"}]}],
+                "window_days": 7,
+            },
+        }
+    )
+    with DuckDB(threads=1) as engine:
+        source = bind(Inputs(instance, NOON + dt.timedelta(days=1), 1, {"shop": 0, "web": 0}), engine, lake)
+        rows = engine.table(source.events.order_by("_id")).to_pylist()
+    assert rows == [
+        {"_id": "shop1", "who": "ann", "timestamp": NOON, "eventType": "order", "price": 9.5, "page.name": None},
+        {"_id": "web1", "who": "ann", "timestamp": NOON, "eventType": "visit", "price": None, "page.name": "home"},
+    ]
