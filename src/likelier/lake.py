@@ -9,7 +9,7 @@ append may also say on which version it was computed (`onto`): when another such
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ from likelier.errors import StorageError, TransientError
 
 TURN = "likelier.turn"  # the application transaction that appends with `onto` take in turns
 MOMENT = pa.timestamp("us", "UTC")
+# Old log entries carry the notes that say what each batch brought; they are small.
+KEEP_LOGS = PostCommitHookProperties(cleanup_expired_logs=False)
 
 
 class ConflictError(TransientError):
@@ -117,10 +119,10 @@ class Lake:
     def rows(self, table: str, version: int | None = None) -> int:
         return self._at(table, version).count()
 
-    def holds(self, table: str, batch: str) -> bool:
-        """Say whether this batch was appended."""
+    def held(self, table: str, batches: Iterable[str]) -> set[str]:
+        """Tell which of these batches were appended."""
         found = self._find(table)
-        return found is not None and found.transaction_version(batch) is not None
+        return set() if found is None else {batch for batch in batches if found.transaction_version(batch) is not None}
 
     def history(self, table: str) -> list[dict[str, Any]]:
         """Give the commits, newest first, with the notes they were made with."""
@@ -128,7 +130,8 @@ class Lake:
 
     def delete(self, table: str, predicate: str) -> int:
         """Delete the rows that satisfy a Delta predicate, in one commit, and say how many."""
-        return int(self._at(table, None).delete(predicate)["num_deleted_rows"])
+        deleted = self._at(table, None).delete(predicate, post_commithook_properties=KEEP_LOGS)
+        return int(deleted["num_deleted_rows"])
 
     def names(self, below: str) -> list[str]:
         """List the folders below a path, sorted."""
@@ -166,8 +169,7 @@ class Lake:
             mode="append" if current is not None else "error",
             schema_mode="merge" if current is not None else None,
             commit_properties=CommitProperties(custom_metadata=_metadata(note), app_transactions=transactions),
-            # Old log entries carry the notes that say what each batch brought; they are small.
-            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+            post_commithook_properties=KEEP_LOGS,
             writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=131_072),
         )
 

@@ -223,7 +223,7 @@ class _Batch:
         result = self.desk.sql(query).to_arrow_reader(65_536)
         batches = self._told(result, total)
         head = next(batches, None)
-        if self.lake.holds(self.table, self.batch):
+        if self.lake.held(self.table, [self.batch]):
             if head is None:
                 return total, 0
             # The same files again, after some of their events were deleted.

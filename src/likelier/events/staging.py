@@ -69,6 +69,7 @@ def open_desk(memory: str, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(config=settings) as desk:
         # A time without a zone is UTC, wherever the machine stands.
         desk.execute("SET TimeZone = 'UTC'")
+        desk.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
         yield desk
 
 

@@ -16,10 +16,9 @@ import pyarrow as pa
 
 from likelier.backend import Engine
 from likelier.errors import UnknownNameError
-from likelier.events.schema import Field, FieldType, fields_of, namespaces_of
+from likelier.events.ingest import REJECTS, REJECTS_TABLE
+from likelier.events.schema import Field, fields_of, namespaces_of
 from likelier.lake import Lake
-
-__all__ = ["Dataset", "Field", "FieldType", "list_datasets", "open_dataset", "read_dataset"]
 
 Kind = Literal["events", "profiles"]
 KINDS: tuple[Kind, ...] = ("events", "profiles")
@@ -67,6 +66,19 @@ def read_dataset(engine: Engine, lake: Lake, dataset: Dataset) -> ibis.Table:
     if not files:
         return engine.values(pa.table(schema.empty_table()))
     return engine.read(files).select(*schema.names)
+
+
+def read_rejects(engine: Engine, lake: Lake, dataset: Dataset) -> ibis.Table:
+    """Read the rows that were set aside: batch, file, line, reason and the raw text.
+
+    Those of a batch that was killed before its rows were appended do not count yet.
+    """
+    table = f"datasets/{dataset.name}/{REJECTS_TABLE}"
+    if not lake.exists(table):
+        return engine.values(REJECTS.empty_table())
+    found = engine.read(lake.files(table)).select(*REJECTS.names)
+    batches = engine.table(found.select("batch").distinct())["batch"].to_pylist()
+    return found.filter(found.batch.isin(sorted(lake.held(dataset.table, batches))))
 
 
 def _kind(lake: Lake, name: str) -> Kind | None:

@@ -1,0 +1,18 @@
+"""Datasets: named sets of events, or of what is known about profiles."""
+
+from likelier.datasets.dataset import Dataset, Kind, list_datasets, open_dataset, read_dataset, read_rejects, table_of
+from likelier.datasets.description import describe
+from likelier.events.schema import Field, FieldType
+
+__all__ = [
+    "Dataset",
+    "Field",
+    "FieldType",
+    "Kind",
+    "describe",
+    "list_datasets",
+    "open_dataset",
+    "read_dataset",
+    "read_rejects",
+    "table_of",
+]
