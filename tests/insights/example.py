@@ -208,7 +208,6 @@ def spread(code: str, log_odds: np.ndarray, bucket: np.ndarray, rng: np.random.G
         values = np.round(np.exp(1.6 + (-0.6 if "Days since" in code else 0.6) * noisy), 0)
         edges = np.unique(np.round(np.quantile(values, np.linspace(0, 1, 11))))
         places = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-        result["whole"] = True
         result["edges"], bins = edges.tolist(), len(edges) - 1
     else:
         labels = LABELS.get(code, ["no", "yes"])

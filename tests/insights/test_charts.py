@@ -57,15 +57,32 @@ def test_people_without_a_value_stand_last():
         "high": [1.0, 0.0],
         "missing": {"low": 0.2, "medium": 0.0, "high": 0.0},
     }
-    assert charts.spread_labels(factor) == ["GB", "DE", "no value"]
-    assert charts.spread_shares(factor, "low") == [0.5, 0.3, 0.2]
-    assert charts.spread_shares(factor, "high") == [1.0, 0.0, 0.0]
+    assert [(name, shares["low"], shares["high"]) for name, shares in charts.spread_rows(factor)] == [
+        ("GB", 0.5, 1.0),
+        ("DE", 0.3, 0.0),
+        ("no value", 0.2, 0.0),
+    ]
+    assert charts.spread_rows(factor | {"absent": "never"})[-1][0] == "never"
+
+
+def test_of_many_categories_the_most_common_stay():
+    shares = [1 / 20] * 18 + [0.06, 0.04]
+    factor = {"kind": "category", "labels": [f"SKU{k}" for k in range(20)]} | dict.fromkeys(BUCKETS, shares)
+    rows = charts.spread_rows(factor)
+    assert [name for name, _ in rows] == ["SKU18", *(f"SKU{k}" for k in range(10)), "other values"]
+    assert sum(shares["high"] for _, shares in rows) == pytest.approx(1)
+    assert charts.spread_rows({"kind": "category", "labels": []}) == []
+
+
+def test_few_distinct_numbers_go_by_themselves():
+    factor = {"kind": "number", "labels": ["0", "1", "2.5"]} | {key: [0.5, 0.3, 0.2] for key in BUCKETS}
+    assert [name for name, _ in charts.spread_rows(factor)] == ["0", "1", "2.5"]
 
 
 def test_the_panels_of_a_spread_share_one_scale(insights):
     for factor in insights["spreads"].values():
         panels = charts.spread(factor, "conversion")["yAxis"]
-        largest = max(value for bucket in BUCKETS for value in charts.spread_shares(factor, bucket))
+        largest = max(share for _, shares in charts.spread_rows(factor) for share in shares.values())
         assert [axis["max"] for axis in panels] == [largest] * 3
 
 

@@ -10,8 +10,10 @@ HTML, because names and values of a dataset are not ours. And no meaning hangs o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +23,7 @@ Part = Mapping[str, Any]
 BUCKETS = ("low", "medium", "high")
 SIGNS = {"low": "▼", "medium": "●", "high": "▲"}
 LOW_END, HIGH_START = 25, 75
+MOST_CATEGORIES = 12
 
 LINE = "path://M0 10h26v3h-26z"
 DASHES = "path://M0 10h6v2h-6zM10 10h6v2h-6zM20 10h6v2h-6z"
@@ -172,32 +175,58 @@ def distribution(histogram: Sequence[int], propensity_type: str, look: Look | No
     )
 
 
-def spread_labels(spread: Part, say: Callable[[str], str] = str) -> list[str]:
-    """Name the bins of a factor's values, "no value" last when anybody has none.
+def spread_rows(factor: Part, say: Callable[[str], str] = str) -> list[tuple[str, dict[str, float]]]:
+    """Give the bins of a factor's values: the name of each, and the share of every bucket's customers in it.
 
-    A bin begins at its edge and ends before the next one, the last at the last edge. Values known to be ``whole``
-    numbers are named so: one to three, not one to just below four.
+    Of many categories the most common stay and the others are put together; those without a value stand last.
 
-    >>> spread_labels({"kind": "number", "edges": [0, 1.5, 30], "missing": {"low": 0.1}})
-    ['0 – 1.5', '1.5 – 30', 'no value']
-    >>> spread_labels({"kind": "number", "edges": [0, 1, 4, 9], "whole": True})
-    ['0', '1 – 3', '4 – 9']
+    >>> rows = spread_rows({"kind": "number", "edges": [0, 1.5, 30], "low": [0.7, 0.2], "missing": {"low": 0.1}})
+    >>> [(name, shares["low"]) for name, shares in rows]
+    [('0 – 1.5', 0.7), ('1.5 – 30', 0.2), ('no value', 0.1)]
     """
-    if spread["kind"] == "number" and spread.get("whole"):
-        ends = [edge - 1 for edge in spread["edges"][1:-1]] + list(spread["edges"][-1:])
-        labels = [_range(start, end) for start, end in zip(spread["edges"], ends, strict=False)]
-    elif spread["kind"] == "number":
-        labels = [_range(start, end) for start, end in pairwise(spread["edges"])]
-    else:
-        labels = [str(label) for label in spread.get("labels") or (say("no"), say("yes"))]
-    return [*labels, say("no value")] if any((spread.get("missing") or {}).values()) else labels
+    rows = [
+        (name, {bucket: _at(factor.get(bucket), place) for bucket in BUCKETS})
+        for place, name in enumerate(_bin_names(factor))
+    ]
+    if factor["kind"] == "category" and len(rows) > MOST_CATEGORIES:
+        rows = _most_common(rows, say("other values"))
+    missing = factor.get("missing") or {}
+    if any(missing.values()):
+        rows.append((say(factor.get("absent") or "no value"), {key: float(missing.get(key) or 0) for key in BUCKETS}))
+    return rows
 
 
-def spread_shares(spread: Part, bucket: str) -> list[float]:
-    """Give the share of a bucket's customers in each bin of :func:`spread_labels`."""
-    missing = spread.get("missing") or {}
-    shares = [float(value or 0) for value in spread.get(bucket) or ()]
-    return [*shares, float(missing.get(bucket) or 0)] if any(missing.values()) else shares
+def _bin_names(factor: Part) -> list[str]:
+    if factor.get("labels") is not None:
+        return [str(label) for label in factor["labels"]]
+    return [f"{start} – {end}" for start, end in pairwise(_apart(factor.get("edges") or ()))]
+
+
+def _apart(edges: Sequence[float]) -> list[str]:
+    """Write numbers only as finely as their distances ask for.
+
+    >>> _apart([0.00009, 0.027, 0.18, 5.512, 5.538, 21.3])
+    ['0', '0.03', '0.18', '5.51', '5.54', '21']
+    """
+    gaps = [abs(later - earlier) or 1 for earlier, later in pairwise(edges)] or [1]
+    nearest = [min(pair) for pair in zip([gaps[0], *gaps], [*gaps, gaps[-1]], strict=True)]
+    return [_rounded(edge, max(0, math.ceil(-math.log10(gap / 2)))) for edge, gap in zip(edges, nearest, strict=False)]
+
+
+def _rounded(number: float, decimals: int) -> str:
+    text = f"{number:,.{decimals}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def _at(shares: Sequence[float] | None, place: int) -> float:
+    return float(shares[place]) if shares and place < len(shares) else 0.0
+
+
+def _most_common(rows: list[tuple[str, dict[str, float]]], rest: str) -> list[tuple[str, dict[str, float]]]:
+    ranked = sorted(rows, key=lambda row: -sum(row[1].values()))
+    kept, others = ranked[: MOST_CATEGORIES - 1], ranked[MOST_CATEGORIES - 1 :]
+    return [*kept, (rest, {bucket: sum(shares[bucket] for _, shares in others) for bucket in BUCKETS})]
 
 
 def spread(factor: Part, propensity_type: str, look: Look | None = None) -> Option:
@@ -207,22 +236,32 @@ def spread(factor: Part, propensity_type: str, look: Look | None = None) -> Opti
     """
     look = look or Look()
     colours = bucket_colours(propensity_type, look.palette)
-    labels = spread_labels(factor, look.say)
-    shares = {bucket: spread_shares(factor, bucket) for bucket in BUCKETS}
-    top = max((value for values in shares.values() for value in values), default=0) or 1
-    panels = list(reversed(BUCKETS))
-    tops = ("4%", "34%", "64%")
+    rows = spread_rows(factor, look.say)
+    top = max((share for _, shares in rows for share in shares.values()), default=0) or 1
+    panels = tuple(reversed(BUCKETS))
+    # Long names stand aslant and need their room.
+    is_number = factor["kind"] == "number"
+    long = not is_number and len(rows) * max((len(name) for name, _ in rows), default=0) > 60
+    height, tops = ("20%", ("4%", "29%", "54%")) if long else ("24%", ("4%", "34%", "64%"))
+    names = {
+        "hideOverlap": is_number,
+        "interval": "auto" if is_number else 0,
+        "rotate": 35 if long else 0,
+        "width": 100,
+        "overflow": "truncate",
+        "color": look.palette.soft,
+    }
     return _chart(
         look,
         tooltip=_tooltip(look, "item"),
-        grid=[{"left": 88, "right": 12, "top": place, "height": "24%"} for place in tops],
+        grid=[{"left": 88, "right": 12, "top": place, "height": height} for place in tops],
         xAxis=[
-            _names(look, labels, gridIndex=row, show=True)
-            | ({} if row == len(panels) - 1 else {"axisLabel": {"show": False}})
-            for row in range(len(panels))
+            _names(look, [name for name, _ in rows], gridIndex=panel, show=True)
+            | {"axisLabel": names if bucket == panels[-1] else {"show": False}}
+            for panel, bucket in enumerate(panels)
         ],
         yAxis=[
-            _numbers(look, gridIndex=row, min=0, max=top, show=True)
+            _numbers(look, gridIndex=panel, min=0, max=top, show=True)
             | {
                 "axisLabel": {"show": False},
                 "splitLine": {"show": False},
@@ -232,14 +271,14 @@ def spread(factor: Part, propensity_type: str, look: Look | None = None) -> Opti
                 "nameGap": 12,
                 "nameTextStyle": {"align": "right", "color": look.palette.ink, "fontSize": 13},
             }
-            for row, bucket in enumerate(panels)
+            for panel, bucket in enumerate(panels)
         ],
         series=[
             {
                 "type": "bar",
                 "name": look.say(bucket.capitalize()),
-                "xAxisIndex": row,
-                "yAxisIndex": row,
+                "xAxisIndex": panel,
+                "yAxisIndex": panel,
                 "barCategoryGap": "14%",
                 "barMaxWidth": 72,
                 "itemStyle": {"color": colours[bucket], "borderRadius": [3, 3, 0, 0]},
@@ -247,14 +286,14 @@ def spread(factor: Part, propensity_type: str, look: Look | None = None) -> Opti
                 "labelLayout": {"hideOverlap": True},
                 "data": [
                     {
-                        "value": value,
-                        "label": {"show": value >= 0.005, "formatter": f"{100 * value:.0f}%"},
-                        "tooltip": _tip(f"{look.say(bucket.capitalize())}, {label}: {percent(value)}"),
+                        "value": shares[bucket],
+                        "label": {"show": shares[bucket] >= 0.005, "formatter": f"{100 * shares[bucket]:.0f}%"},
+                        "tooltip": _tip(f"{look.say(bucket.capitalize())}, {name}: {percent(shares[bucket])}"),
                     }
-                    for label, value in zip(labels, shares[bucket], strict=False)
+                    for name, shares in rows
                 ],
             }
-            for row, bucket in enumerate(panels)
+            for panel, bucket in enumerate(panels)
         ],
     )
 
@@ -424,33 +463,29 @@ def calibration(points: Sequence[Part], look: Look | None = None) -> Option:
 
 
 def brief(number: float) -> str:
-    """Write a number with at most three figures that matter.
+    """Write a number with the three figures that matter most; whole numbers below ten thousand stay whole.
 
-    >>> [brief(number) for number in (3, 2.5, 0.12345, 12_345, 1_250_000, -40)]
-    ['3', '2.5', '0.123', '12.3k', '1.25M', '-40']
+    >>> [brief(number) for number in (3, 2.5, 0.12345, 0.0000123, 12_345, 1_250_000, -40, 1234.5)]
+    ['3', '2.5', '0.123', '0.0000123', '12.3k', '1.25M', '-40', '1,234']
     """
     size = abs(number)
-    for limit, letter in ((1e6, "M"), (1e4, "k")):
+    for limit, unit, letter in ((1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if size >= limit:
-            return f"{number / (1e6 if letter == 'M' else 1e3):.3g}{letter}"
-    return f"{number:,.0f}" if size >= 1000 else f"{number:.3g}"
-
-
-def _range(start: float, end: float) -> str:
-    return brief(start) if start == end else f"{brief(start)} – {brief(end)}"
+            return f"{number / unit:.3g}{letter}"
+    return f"{number:,.0f}" if size >= 1000 else format(Decimal(f"{number:.3g}"), "f")
 
 
 def percent(part: float | None) -> str:
     """Write a fraction as a percentage, finer where it is small.
 
-    >>> [percent(part) for part in (0.582, 0.0312, 0.0004, 0, None)]
-    ['58%', '3.1%', '0.04%', '0%', '–']
+    >>> [percent(part) for part in (0.582, 0.0312, 0.05, 0.0004, 0, None)]
+    ['58%', '3.1%', '5%', '0.04%', '0%', '–']
     """
     if part is None:
         return "–"
     value = 100 * part
     digits = 0 if abs(value) >= 9.95 or value == 0 else 1 if abs(value) >= 0.1 else 2
-    return f"{value:.{digits}f}%"
+    return f"{_rounded(value, digits)}%"
 
 
 def share(part: float, whole: float) -> str:

@@ -15,8 +15,9 @@ import functools
 import gzip
 import hashlib
 import importlib.util
+import operator
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,17 +90,16 @@ class DrillDown:
 
 
 @dataclass(frozen=True)
-class CutOff:
-    """One line of the timeline; places are percentages of its width."""
+class Windows:
+    """One line of the timeline: the windows of one cut-off, or of all that serve the same; places are percentages."""
 
-    day: str
     role: str
-    look_left: float
-    look_width: float
-    outcome_width: float
-    eligible: int | None
-    qualifying: int | None
-    base_rate: float | None
+    when: str
+    look: tuple[float, float]
+    outcome: tuple[float, float]
+    eligible: str
+    qualifying: str
+    base_rate: str
 
 
 class _Page:
@@ -195,7 +195,7 @@ class _Page:
                 anchor=self._anchors[str(factor["code"])] if factor["code"] in spreads else None,
                 sign={"raises": "▲", "lowers": "▼"}.get(factor.get("direction", ""), "◆"),
                 direction=str(factor.get("direction") or "mixed"),
-                effect=words.effect(factor.get("mean_contribution")),
+                effect=words.effect(factor.get("mean_contribution"), str(factor.get("direction") or "")),
                 importance=float(factor["importance"] or 0),
                 width=round(100 * float(factor["importance"] or 0) / strongest, 1),
             )
@@ -216,41 +216,51 @@ class _Page:
 
     # The windows
 
-    @property
-    def cut_offs(self) -> list[CutOff]:
-        listed = self.counts.get("per_cut_off") or []
-        if not listed:
-            return []
-        lookback = dt.timedelta(days=float(self.windows.get("lookback_days") or 0))
-        outcome = dt.timedelta(days=float(self.windows.get("outcome_days") or 0))
-        moments = [_moment(each["cut_off"]) for each in listed]
-        start, end = self._timeline(moments, lookback, outcome)
-        return [
-            CutOff(
-                day=day(each["cut_off"]),
-                role=str(each.get("role") or ""),
-                look_left=_place(moment - lookback, start, end),
-                look_width=_place(start + lookback, start, end),
-                outcome_width=_place(start + outcome, start, end),
-                eligible=each.get("eligible"),
-                qualifying=each.get("qualifying"),
-                base_rate=each.get("base_rate"),
-            )
-            for moment, each in sorted(zip(moments, listed, strict=True), key=lambda pair: pair[0])
-        ]
+    @functools.cached_property
+    def _cut_offs(self) -> list[tuple[dt.datetime, Mapping[str, Any]]]:
+        listed = [(_moment(each["cut_off"]), each) for each in self.counts.get("per_cut_off") or ()]
+        return sorted(listed, key=operator.itemgetter(0))
 
-    @staticmethod
-    def _timeline(
-        moments: Sequence[dt.datetime], lookback: dt.timedelta, outcome: dt.timedelta
-    ) -> tuple[dt.datetime, dt.datetime]:
-        return min(moments) - lookback, max(moments) + outcome
+    @property
+    def cut_offs(self) -> list[Windows]:
+        """Give the windows of every cut-off."""
+        return [self._windows([each]) for each in self._cut_offs]
+
+    @property
+    def timeline(self) -> list[Windows]:
+        """Give the windows by what they serve: there may be dozens that the model learns from."""
+        roles = dict.fromkeys(each.get("role") for _, each in self._cut_offs)
+        return [self._windows([each for each in self._cut_offs if each[1].get("role") == role]) for role in roles]
+
+    def _windows(self, together: Sequence[tuple[dt.datetime, Mapping[str, Any]]]) -> Windows:
+        (first, _), (last, each) = together[0], together[-1]
+        role = str(each.get("role") or "")
+        start, end = self._timeline_ends
+        return Windows(
+            role=role,
+            when=day(first) if len(together) == 1 else f"{len(together)} cut-offs, {day(first)} – {day(last)}",
+            look=(_place(first - self._lookback, start, end), _place(last, start, end)),
+            outcome=(_place(first, start, end), _place(last + self._outcome, start, end)),
+            eligible=_ranged([each.get("eligible") for _, each in together], _count),
+            qualifying=_ranged([each.get("qualifying") for _, each in together], _count),
+            base_rate=_ranged([each.get("base_rate") for _, each in together], charts.percent),
+        )
+
+    @property
+    def _lookback(self) -> dt.timedelta:
+        return dt.timedelta(days=float(self.windows.get("lookback_days") or 0))
+
+    @property
+    def _outcome(self) -> dt.timedelta:
+        return dt.timedelta(days=float(self.windows.get("outcome_days") or 0))
+
+    @property
+    def _timeline_ends(self) -> tuple[dt.datetime, dt.datetime]:
+        return self._cut_offs[0][0] - self._lookback, self._cut_offs[-1][0] + self._outcome
 
     @property
     def timeline_ends(self) -> tuple[str, str]:
-        moments = [_moment(each["cut_off"]) for each in self.counts.get("per_cut_off") or ()]
-        lookback = dt.timedelta(days=float(self.windows.get("lookback_days") or 0))
-        outcome = dt.timedelta(days=float(self.windows.get("outcome_days") or 0))
-        start, end = self._timeline(moments, lookback, outcome)
+        start, end = self._timeline_ends
         return day(start), day(end)
 
     @property
@@ -360,10 +370,9 @@ class _Page:
 
 
 def _spread_rows(spread: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
-    columns = [charts.spread_shares(spread, bucket) for bucket in reversed(charts.BUCKETS)]
     return [
-        (label, [charts.percent(column[row]) if row < len(column) else "–" for column in columns])
-        for row, label in enumerate(charts.spread_labels(spread))
+        (name, [charts.percent(shares[bucket]) for bucket in reversed(charts.BUCKETS)])
+        for name, shares in charts.spread_rows(spread)
     ]
 
 
@@ -382,6 +391,17 @@ def day(moment: str | dt.datetime | None) -> str:
 
 def _calibrated(how: str | None) -> str | None:
     return "as the model gives them" if how == "raw" else how
+
+
+def _count(number: float | None) -> str:
+    return "–" if number is None else f"{number:,}"
+
+
+def _ranged(numbers: Sequence[float | None], write: Callable[[float | None], str]) -> str:
+    """Write the least and the greatest, once where they read the same."""
+    known = [number for number in numbers if number is not None]
+    ends = [write(min(known)), write(max(known))] if known else [write(None)]
+    return " – ".join(dict.fromkeys(ends))
 
 
 def _two(number: float | None) -> str:
@@ -410,7 +430,8 @@ def _environment() -> Environment:
         "times": charts.times,
         "brief": charts.brief,
         "day": day,
-        "count": lambda number: "–" if number is None else f"{number:,}",
+        "count": _count,
+        "breakable": lambda name: Markup(".<wbr>").join(str(name).split(".")),
     }
     return environment
 

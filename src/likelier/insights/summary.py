@@ -67,7 +67,7 @@ def spreads(sample: Sample, shown: tuple[Shown, ...], codes: list[str]) -> dict[
 def _spread(values: np.ndarray, place: np.ndarray, shown: Shown) -> dict[str, Any]:
     known = values[~np.isnan(values)]
     distinct = np.unique(known)
-    found: dict[str, Any] = {"feature": shown.feature}
+    found: dict[str, Any] = {"feature": shown.feature, "absent": "other" if shown.is_category else shown.absent}
     edges: np.ndarray | None
     if shown.is_category:
         found |= {"kind": "category", "labels": list(shown.labels)}

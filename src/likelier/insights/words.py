@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -192,14 +193,15 @@ def calibration_words(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def effect(contribution: float | None) -> str:
+def effect(contribution: float | None, direction: str = "") -> str:
     """Say what a mean contribution in log-odds does to the odds.
 
-    >>> effect(0.7), effect(-0.7), effect(0.001)
-    ('odds × 2.0', 'odds ÷ 2.0', 'odds × 1.0')
+    >>> effect(0.7), effect(-0.7), effect(0.04), effect(0.04, "mixed")
+    ('odds × 2.0', 'odds ÷ 2.0', 'odds × 1.04', 'both ways')
     """
+    if direction == "mixed":
+        return "both ways"
     if contribution is None:
         return ""
-    # e^6 is 400 times: further precision or size says nothing more
-    ratio = 2.718281828459045 ** min(abs(contribution), 20)
-    return f"odds {'÷' if contribution < 0 and ratio >= 1.05 else '×'} {ratio:,.1f}"
+    ratio = math.exp(min(abs(contribution), 20))
+    return f"odds {'÷' if contribution < 0 else '×'} {ratio:,.{2 if ratio < 1.095 else 1}f}"

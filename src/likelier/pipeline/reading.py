@@ -93,6 +93,7 @@ def read(inputs: Inputs, engine: Engine, lake: Lake, out: Path, progress: Progre
         **extent,
         "profiles": activities.profiles,
         "goal_words": source.question.goal.words(),
+        "goal_deed": source.question.goal.deed(),
         "population_words": source.question.population.words(),
     }
 

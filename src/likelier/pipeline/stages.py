@@ -114,6 +114,7 @@ def _insights(run: Run, _: Path, __: Progress) -> dict[str, Any]:
     return {
         "instance": run.inputs.instance.dump(),
         "goal_words": read["goal_words"],
+        "goal_deed": read["goal_deed"],
         "population_words": read["population_words"],
         "propensity_type": run.question.propensity_type,
         "as_of": run.inputs.as_of.isoformat(),
