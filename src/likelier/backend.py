@@ -41,6 +41,8 @@ class DuckDB:
         self._ibis = ibis.duckdb.connect(**settings)
         # Ibis 12 still writes lambdas with the arrow that DuckDB 2 refuses unless asked.
         self._ibis.raw_sql("SET lambda_syntax = 'ENABLE_SINGLE_ARROW'")
+        # Whatever it says its default is, it draws a bar on standard output, where answers go.
+        self._ibis.raw_sql("SET enable_progress_bar = false")
 
     def read(self, files: Sequence[str]) -> ibis.Table:
         return self._ibis.read_parquet(list(files), union_by_name=True)

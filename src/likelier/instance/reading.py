@@ -98,9 +98,6 @@ def _problem(error: ErrorDetails) -> Problem:
     if error["type"] == "condition":
         path = (*path, error["ctx"]["key"])
         return path, f"{show_path(path)}: {error['msg']}"
-    if error["type"] == "invalid_key":
-        path = (*path[:-1], str(path[-1]))
-        return path, f"{show_path(path)}: a key is a word. Keys here: {', '.join(_keys(path[:-1]))}."
     return path, _SAID.get(error["type"], _unfit)(show_path(path), error)
 
 

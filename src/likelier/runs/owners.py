@@ -15,6 +15,11 @@ def this_process(claim: str) -> str:
     return "/".join((_world(), str(os.getpid()), _started(os.getpid()) or "-", claim))
 
 
+def claim_of(owner: str) -> str:
+    """Which claim of the process it is."""
+    return owner.rpartition("/")[2]
+
+
 def is_gone(owner: str) -> bool:
     """Whether the process certainly lives no more; False where that cannot be known.
 

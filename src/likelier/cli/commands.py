@@ -1,0 +1,304 @@
+"""The commands."""
+# ruff: noqa: FBT002 - a flag of typer is a boolean parameter
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from likelier import simulate as simulation
+from likelier.access.identity import person_at_the_keyboard
+from likelier.cli import show
+from likelier.cli.frame import (
+    WORK_FAILED,
+    Commands,
+    Home,
+    Json,
+    margin,
+    opened,
+    print_json,
+    progress_bar,
+    run_bar,
+    screen,
+    tell_failure,
+)
+from likelier.instance import Instance, load_instance
+from likelier.runs.records import Failure, State
+from likelier.service import data, profiles, reports, scores
+from likelier.service import demo as demos
+from likelier.service import runs as running
+from likelier.service.instances import save_instance
+from likelier.service.workspace import Workspace
+from likelier.timespan import parse_moment
+
+app = typer.Typer(
+    cls=Commands,
+    help="Who is likelier to buy or to leave, and why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+InstanceFile = Annotated[Path, typer.Argument(metavar="INSTANCE.yaml", help="The instance file.")]
+InstanceName = Annotated[str, typer.Argument(metavar="NAME", help="The instance's name.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="DATE", help="Behave as at this instant; default: after the newest event."),
+]
+RunId = Annotated[str | None, typer.Option("--run", metavar="ID", help="Of this run instead of the latest.")]
+
+
+class Kind(StrEnum):
+    EVENTS = "events"
+    PROFILES = "profiles"
+
+
+class Format(StrEnum):
+    PARQUET = "parquet"
+    JSONL = "jsonl"
+
+
+Output = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.command()
+def run(
+    instance_file: InstanceFile,
+    as_of: AsOf = None,
+    seed: Annotated[int | None, typer.Option(help="The run's seed.")] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Learn, judge, score and publish."""
+    instance = load_instance(instance_file)
+    moment = parse_moment(as_of) if as_of else None
+    with opened(home) as workspace:
+        running.refuse_unfit(workspace, instance)
+        actor = person_at_the_keyboard()
+        saved = save_instance(workspace, actor, instance)
+        begun = running.start_run(workspace, actor, saved, as_of=moment, seed=seed)
+        with run_bar() as watch:
+            try:
+                ended = running.carry_on_here(workspace, begun, watch)
+            except KeyboardInterrupt:
+                running.cancel_run(workspace, begun)
+                raise
+        insights = reports.insights_of(workspace, ended)
+        if json:
+            print_json({**running.details(ended), "insights": insights})
+        elif ended.state == State.SUCCESS and insights:
+            show.run(screen(), ended, insights)
+    if ended.error:
+        tell_failure(ended.error)
+    if ended.state != State.SUCCESS:
+        raise typer.Exit(WORK_FAILED)
+
+
+@app.command()
+def runs(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this instance's runs.")] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Show the runs so far, newest first."""
+    with opened(home) as workspace, workspace.store.read() as connection:
+        listed = running.run_history(connection, name)
+    if json:
+        print_json([running.summary(run) for run in listed])
+    elif listed:
+        show.runs(screen(), listed)
+    else:
+        margin().print("There are no runs yet. Start one: likelier run INSTANCE.yaml")
+
+
+@app.command()
+def cancel(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its beginning.")], home: Home = None
+) -> None:
+    """Stop a run that is queued or running."""
+    with opened(home) as workspace:
+        with workspace.store.read() as connection:
+            found = running.find_run(connection, run_id)
+        running.cancel_run(workspace, found)
+
+
+@app.command(name="scores")
+def export_scores(
+    name: InstanceName, output: Output, run_id: RunId = None, home: Home = None, json: Json = False
+) -> None:
+    """Write the scores to a .parquet, .csv or .jsonl file."""
+    with opened(home) as workspace:
+        with workspace.store.read() as connection:
+            found = running.find_published(connection, name, run_id)
+        rows = scores.export_scores(workspace, found, output)
+    if json:
+        print_json({"run": found.id, "rows": rows, "file": str(output)})
+    else:
+        margin().print(f"{rows:,} scores of run {found.id[:8]} are in {output}.", markup=False)
+
+
+@app.command()
+def report(name: InstanceName, output: Output, run_id: RunId = None, home: Home = None, json: Json = False) -> None:
+    """Write the insights as one HTML page that needs no network."""
+    with opened(home) as workspace:
+        found = reports.write_report(workspace, name, run_id, output)
+    if json:
+        print_json({"run": found.id, "file": str(output)})
+    else:
+        margin().print(f"The report of run {found.id[:8]} is in {output}.", markup=False)
+
+
+@app.command()
+def profile(
+    namespace: Annotated[str, typer.Argument(metavar="NAMESPACE", help="Such as CRMID.")],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Whom to show.")],
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Show one person: attributes, activity, scores with their reasons."""
+    with opened(home) as workspace:
+        found = profiles.find_profile(workspace, namespace, identity)
+    if json:
+        print_json(found)
+    else:
+        show.profile(screen(), found)
+
+
+@app.command()
+def ingest(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="The dataset's name; a new one is created.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSON, CSV or Parquet; also .gz and .zst.")],
+    mapping: Annotated[
+        Path | None, typer.Option(metavar="M.yaml", help="How the columns of flat files become XDM fields.")
+    ] = None,
+    kind: Annotated[Kind, typer.Option(help="What the rows are.")] = Kind.EVENTS,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Append files of events or profile attributes to a dataset."""
+    with opened(home) as workspace, progress_bar() as bar:
+        task = bar.add_task("Ingesting", total=1.0, rows="")
+
+        def watch(fraction: float, rows: int) -> None:
+            bar.update(task, completed=fraction, rows=f"{rows:,} rows")
+
+        done = data.ingest_files(workspace, dataset, files, mapping=mapping, kind=kind.value, progress=watch)
+    if json:
+        print_json(vars(done))
+    else:
+        show.ingested(screen(), dataset, done)
+
+
+@app.command()
+def datasets(
+    dataset: Annotated[str | None, typer.Argument(metavar="[DATASET]", help="Only this one, in detail.")] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """List the datasets, or look at one: fields, dates, completeness, identities, preview."""
+    with opened(home) as workspace:
+        if dataset is None:
+            listed = data.dataset_list(workspace)
+            if json:
+                print_json(listed)
+            elif listed:
+                show.datasets(screen(), listed)
+            else:
+                margin().print("There are no datasets yet. Ingest events: likelier ingest DATASET FILE")
+            return
+        found = data.describe_dataset(workspace, dataset)
+    if json:
+        print_json(found)
+    else:
+        show.dataset(screen(), found)
+
+
+@app.command()
+def check(instance_file: InstanceFile, as_of: AsOf = None, home: Home = None, json: Json = False) -> None:
+    """Count before a run is spent: windows, people, floors, warnings, suggestions. Trains nothing."""
+    instance = load_instance(instance_file)
+    moment = parse_moment(as_of) if as_of else None
+    with opened(home) as workspace:
+        running.refuse_unfit(workspace, instance)
+        with margin().status("Counting"):
+            found = running.check_instance(workspace, instance, moment)
+    if json:
+        print_json(found)
+    else:
+        show.check(screen(), instance.name, found)
+    if "problem" in found:
+        if not json:
+            tell_failure(Failure(**{key: found["problem"][key] for key in ("code", "title", "message", "suggestions")}))
+        raise typer.Exit(WORK_FAILED)
+
+
+@app.command()
+def simulate(
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to fill.")],
+    profiles: Annotated[int, typer.Option(min=1, help="How many people.")] = 20_000,
+    days: Annotated[int, typer.Option(min=1, help="Days of history.")] = 365,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    file_format: Annotated[Format, typer.Option("--format", help="The files' format.")] = Format.PARQUET,
+    json: Json = False,
+) -> None:
+    """Write a shop's simulated events, with the true probabilities beside them."""
+    with progress_bar() as bar:
+        task = bar.add_task("Simulating", total=1.0, rows="")
+        made = simulation.simulate(
+            output,
+            profiles=profiles,
+            days=days,
+            seed=seed,
+            format=file_format.value,
+            progress=lambda done, what: bar.update(task, completed=done, rows=what),
+        )
+    if json:
+        print_json({"folder": str(made.folder), "profiles": made.profiles, "events": made.events})
+    else:
+        margin().print(f"{made.profiles:,} profiles and {made.events:,} events are in {made.folder}.", markup=False)
+
+
+@app.command()
+def demo(
+    profiles: Annotated[int, typer.Option(min=1, help="How many people the shop has.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same shop and scores.")] = 1,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Simulate a shop, ingest its events, find who will buy and who will stay away, write the reports."""
+    with opened(home) as workspace:
+        with progress_bar() as bar:
+            task = bar.add_task("Simulating a shop", total=1.0, rows="")
+
+            def tell(what: str, done: float) -> None:
+                bar.update(task, description=what, completed=done)
+
+            shop = demos.fill_shop(workspace, profiles=profiles, seed=seed, tell=tell)
+        margin().print(f"A shop with {shop.profiles:,} customers and {shop.events:,} events.")
+        answers = [_demo_run(workspace, instance, seed, quiet=json) for instance in demos.demo_instances()]
+    if json:
+        print_json({"profiles": shop.profiles, "events": shop.events, "runs": answers})
+    if any(answer["state"] != State.SUCCESS for answer in answers):
+        raise typer.Exit(WORK_FAILED)
+
+
+def _demo_run(workspace: Workspace, instance: Instance, seed: int, *, quiet: bool) -> dict[str, Any]:
+    with run_bar() as watch:
+        ended = demos.run_demo(workspace, person_at_the_keyboard(), instance, seed=seed, watch=watch)
+    insights = reports.insights_of(workspace, ended)
+    if ended.error:
+        tell_failure(ended.error)
+    page = workspace.settings.home / f"{instance.name.lower().replace(' ', '-')}.html"
+    reports.write_report(workspace, instance.name, ended.id, page)
+    if insights and not quiet and ended.state == State.SUCCESS:
+        show.run(screen(), ended, insights, report=page)
+    return {**running.summary(ended), "report": str(page)}

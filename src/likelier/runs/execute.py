@@ -1,0 +1,360 @@
+"""Carrying a run from where it stands to its end.
+
+A run is a function of its definition, data versions, as-of and seed, and each stage leaves its output in the run's
+folder in one rename. So whoever holds the run's lease calls the stages in order: finished ones answer from the folder,
+the one that was cut off begins again, and the outcome is the same. Where the folder is gone (another machine), all
+begin again, with the same outcome.
+
+Nothing is visible before the end. The scores are appended to the lake under the run's id, which a second append does
+not repeat, and become readable by the one transaction that makes the run a success.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from likelier.backend import Engine
+from likelier.datasets import open_dataset
+from likelier.errors import LikelierError, RunError, StorageError, TransientError
+from likelier.instance import Instance
+from likelier.lake import Lake
+from likelier.runs.owners import claim_of
+from likelier.runs.records import Failure, LeaseLostError, Progress, Run, RunCancelledError
+from likelier.timespan import next_midnight
+
+ATTEMPTS_WAIT = 0.5
+"""Seconds before the first repetition of what failed for a passing reason; each further one waits twice as long."""
+
+
+class Ledger(Protocol):
+    """Where runs are recorded. Every change raises :class:`LeaseLostError` when the run's lease is another's."""
+
+    def claim(
+        self, run_id: str, owner: str, *, now: dt.datetime, until: dt.datetime, instead_of: str | None = None
+    ) -> Run | None:
+        """Take the lease of a run that is queued, or whose owner was not heard of, or is `instead_of`."""
+
+    def pin(self, run: Run, *, as_of: dt.datetime, data_versions: Mapping[str, int]) -> None:
+        """Settle what the run runs on."""
+
+    def beat(self, run: Run, progress: Progress | None, *, until: dt.datetime) -> bool:
+        """Renew the lease and write the progress; answer whether the run is to be cancelled."""
+
+    def finish_stage(self, run: Run, *, stages: Mapping[str, Mapping[str, Any]], timings: Mapping[str, float]) -> None:
+        """Record the stages finished so far."""
+
+    def publish(
+        self, run: Run, *, scored: int, auc: float | None, document: Mapping[str, Any], now: dt.datetime
+    ) -> None:
+        """Make the run a success and its scores and insights visible, all at once."""
+
+    def fail(
+        self,
+        run: Run,
+        failure: Failure,
+        *,
+        auc: float | None = None,
+        document: Mapping[str, Any] | None = None,
+        now: dt.datetime,
+    ) -> None:
+        """End the run with the reason."""
+
+    def cancel(self, run: Run, *, now: dt.datetime) -> None:
+        """End the run as somebody asked."""
+
+    def release(self, run: Run) -> None:
+        """Put the run back into the queue."""
+
+
+class Stages(Protocol):
+    """What a run does, in order: :mod:`likelier.pipeline`."""
+
+    @property
+    def STAGES(self) -> Sequence[str]:  # noqa: N802 - a constant of the module
+        """The stages' names, in order."""
+
+    @property
+    def Inputs(self) -> Callable[..., Any]:  # noqa: N802 - a class of the module
+        """All that decides a run's result."""
+
+    def newest_event(self, engine: Engine, lake: Lake, datasets: tuple[str, ...]) -> dt.datetime:
+        """When the latest event of the datasets happened."""
+
+    def run_stage(
+        self,
+        name: str,
+        inputs: Any,
+        *,
+        engine: Engine,
+        lake: Lake,
+        folder: Path,
+        progress: Callable[[float, int], None],
+    ) -> dict[str, Any]:
+        """Do one stage, or answer what it said when its output is in the folder already."""
+
+    def scores_file(self, folder: Path) -> Path:
+        """Where the scores are."""
+
+    def insights_of(self, folder: Path) -> dict[str, Any]:
+        """What a report shows."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What running takes; each part is given, so a test may give another."""
+
+    ledger: Ledger
+    stages: Stages
+    lake: Lake
+    engine: Callable[[], AbstractContextManager[Engine]]
+    folder: Path
+    clock: Callable[[], dt.datetime]
+    lease: dt.timedelta
+    beat_seconds: float
+    attempts: int
+    minimum_auc: float
+    wait: Callable[[float], None] = time.sleep
+
+    def workplace(self, run: Run) -> Path:
+        """The folder of this claim on the run."""
+        assert run.lease is not None
+        return self.folder / run.id / claim_of(run.lease.owner)
+
+
+Watch = Callable[[Progress], None]
+
+
+def carry_on(run: Run, instance: Instance, bench: Bench, watch: Watch = lambda _: None) -> None:
+    """Carry a claimed run to its end, and record which it was.
+
+    Raises :class:`LeaseLostError` when another process took the run over meanwhile.
+    """
+    try:
+        with _heart(run, bench, watch) as heart:
+            _to_success(run, instance, bench, heart)
+    except RunCancelledError:
+        bench.ledger.cancel(run, now=bench.clock())
+    except RunError as error:
+        _fail(run, Failure.of(error), bench)
+    except (StorageError, TransientError) as error:
+        _fail(run, Failure(None, "STORAGE", str(error), _STORAGE_ADVICE), bench)
+    except LeaseLostError:
+        raise
+    except LikelierError as error:
+        _fail(run, Failure(None, "CONFIGURATION", str(error)), bench)
+    except OSError as error:
+        _fail(run, Failure(None, "STORAGE", f"{error.strerror or type(error).__name__}.", _STORAGE_ADVICE), bench)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the run must not stay "running"
+        _fail(run, _unexpected(run, error, bench), bench)
+    _clear(run, bench)
+
+
+_STORAGE_ADVICE = ("Check the space on the disk and the connection to the store and the lake, then run again.",)
+
+
+def _to_success(run: Run, instance: Instance, bench: Bench, heart: Heart) -> None:
+    _refuse_endless_attempts(run, bench)
+    run = _pinned(run, instance, bench)
+    with bench.engine() as engine:
+        run = _all_stages(run, instance, engine, bench, heart)
+    _publish(run, bench, heart)
+
+
+def _refuse_endless_attempts(run: Run, bench: Bench) -> None:
+    if run.lease and run.lease.attempt > bench.attempts:
+        stage = run.progress.stage if run.progress else "first"
+        raise StorageError(
+            f"The process died {bench.attempts} times in the {stage} stage, the last time without a word. "
+            "Often the machine has too little memory."
+        )
+
+
+def _pinned(run: Run, instance: Instance, bench: Bench) -> Run:
+    """Settle as-of and data versions at the first attempt; later ones run on the same."""
+    if run.pinned:
+        return run
+    with bench.engine() as engine:
+        datasets = [open_dataset(bench.lake, name) for name in instance.datasets]
+        as_of = run.as_of or next_midnight(bench.stages.newest_event(engine, bench.lake, instance.datasets))
+    versions = {dataset.name: dataset.version for dataset in datasets}
+    bench.ledger.pin(run, as_of=as_of, data_versions=versions)
+    return replace(run, as_of=as_of, data_versions=versions)
+
+
+def _all_stages(run: Run, instance: Instance, engine: Engine, bench: Bench, heart: Heart) -> Run:
+    assert run.as_of is not None
+    assert run.data_versions is not None
+    inputs = bench.stages.Inputs(instance, run.as_of, run.seed, run.data_versions)
+    folder = _taken_over(bench.workplace(run))
+    for stage in bench.stages.STAGES:
+        began = time.monotonic()
+        heart.enter(stage)
+        summary = _persistently(
+            lambda stage=stage: bench.stages.run_stage(  # type: ignore[misc]
+                stage, inputs, engine=engine, lake=bench.lake, folder=folder, progress=heart.progress
+            ),
+            bench,
+        )
+        run = _with_stage(run, stage, summary, time.monotonic() - began)
+        _persistently(lambda run=run: bench.ledger.finish_stage(run, stages=run.stages, timings=run.timings), bench)  # type: ignore[misc]
+    return run
+
+
+def _taken_over(folder: Path) -> Path:
+    """Begin with what an earlier claim left.
+
+    Each claim works in a folder of its own, so a process that lost its lease unawares cannot disturb the next one: its
+    folder is gone.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    earlier = [path for path in folder.parent.iterdir() if path != folder]
+    if earlier and not folder.exists():
+        max(earlier, key=lambda path: len(list(path.iterdir()))).rename(folder)
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _with_stage(run: Run, stage: str, summary: Mapping[str, Any], seconds: float) -> Run:
+    """Record a stage; one that only answered from its folder keeps the time it took."""
+    timings = {**run.timings, stage: max(seconds, run.timings.get(stage, 0.0))}
+    return replace(run, stages={**run.stages, stage: summary}, timings=timings)
+
+
+def _publish(run: Run, bench: Bench, heart: Heart) -> None:
+    folder = bench.workplace(run)
+    document = bench.stages.insights_of(folder)
+    auc = document["metrics"]["auc"]["value"]
+    if auc < bench.minimum_auc:
+        failure = Failure.of(_bad_model(auc, bench.minimum_auc))
+        bench.ledger.fail(run, failure, auc=auc, document=document, now=bench.clock())
+        return
+    heart.enter("publish")
+    scored = _persistently(lambda: append_scores(run, bench.stages.scores_file(folder), bench.lake), bench)
+    heart.check()
+    _persistently(
+        lambda: bench.ledger.publish(run, scored=scored, auc=auc, document=document, now=bench.clock()), bench
+    )
+
+
+def _bad_model(auc: float, minimum: float) -> RunError:
+    return RunError(
+        402,
+        f"Of two people, one who did and one who did not, the model put the right one first in {auc:.0%} of the cases "
+        f"(AUC {auc:.3f}); half would be chance, and {minimum:.0%} is the least that is published. "
+        "The scores before stay in use.",
+        (
+            "Choose a goal that follows more closely from what people do.",
+            "Add datasets or custom events that say more about them.",
+            "Try another outcome window.",
+        ),
+    )
+
+
+def scores_table(instance_id: str) -> str:
+    """Name the lake's table of an instance's scores; it holds those of every run, told apart by `run_id`."""
+    return f"scores/{instance_id}"
+
+
+def append_scores(run: Run, path: Path, lake: Lake) -> int:
+    """Append a run's scores to its instance's table; appended once however often it is called."""
+    file = pq.ParquetFile(path)
+    schema = file.schema_arrow.append(pa.field("run_id", pa.string(), nullable=False))
+    marked = (_marked(batch, schema, run.id) for batch in file.iter_batches())
+    lake.append(scores_table(run.instance_id), pa.RecordBatchReader.from_batches(schema, marked), batch=run.id)
+    return int(file.metadata.num_rows)
+
+
+def _marked(batch: pa.RecordBatch, schema: pa.Schema, run_id: str) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([*batch.columns, pa.repeat(pa.scalar(run_id), batch.num_rows)], schema=schema)
+
+
+def _persistently(work: Callable[[], Any], bench: Bench) -> Any:
+    """Do it again, after waiting longer each time, while it fails for a passing reason."""
+    for attempt in range(1, bench.attempts):
+        try:
+            return work()
+        except TransientError:
+            bench.wait(ATTEMPTS_WAIT * 2 ** (attempt - 1))
+    return work()
+
+
+def _fail(run: Run, failure: Failure, bench: Bench) -> None:
+    # What the run leaves behind is of no use now, and a full disk needs the space to record the failure.
+    _clear(run, bench)
+    _persistently(lambda: bench.ledger.fail(run, failure, now=bench.clock()), bench)
+
+
+def _clear(run: Run, bench: Bench) -> None:
+    shutil.rmtree(bench.folder / run.id, ignore_errors=True)
+
+
+def _unexpected(run: Run, error: Exception, bench: Bench) -> Failure:
+    """Keep the whole story in a file on this machine; the record, which more people see, names only its kind."""
+    story = bench.folder / f"{run.id}.error.txt"
+    story.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    return Failure(None, "UNEXPECTED", f"{type(error).__name__}; the details are in {story}.")
+
+
+class Heart:
+    """Renews the lease and writes the progress in the background, and stops the run's work when it has to."""
+
+    def __init__(self, run: Run, bench: Bench, watch: Watch) -> None:
+        self._run, self._bench, self._watch = run, bench, watch
+        self._now: Progress | None = run.progress
+        self._stop: Exception | None = None
+
+    def enter(self, stage: str) -> None:
+        self._now = Progress(stage)
+        self.check()
+        self._watch(self._now)
+
+    def progress(self, fraction: float, rows: int) -> None:
+        assert self._now is not None
+        self._now = Progress(self._now.stage, fraction, rows)
+        self.check()
+        self._watch(self._now)
+
+    def check(self) -> None:
+        """Raise when the run was cancelled, or is another's by now."""
+        if self._stop is not None:
+            raise self._stop
+
+    def beat_until(self, over: threading.Event) -> None:
+        until = self._bench.clock() + self._bench.lease
+        while not over.wait(self._bench.beat_seconds):
+            now = self._bench.clock()
+            try:
+                if self._bench.ledger.beat(self._run, self._now, until=now + self._bench.lease):
+                    self._stop = RunCancelledError(self._run.id)
+                until = now + self._bench.lease
+            except LeaseLostError as error:
+                self._stop = error
+                return
+            except (TransientError, StorageError):
+                if now > until:  # nobody heard of this process for so long that another may have the run
+                    self._stop = LeaseLostError(self._run.id)
+                    return
+
+
+@contextmanager
+def _heart(run: Run, bench: Bench, watch: Watch) -> Iterator[Heart]:
+    heart, over = Heart(run, bench, watch), threading.Event()
+    thread = threading.Thread(target=heart.beat_until, args=(over,), name=f"heart of {run.id}", daemon=True)
+    thread.start()
+    try:
+        yield heart
+    finally:
+        over.set()
+        thread.join()

@@ -1,0 +1,60 @@
+"""Datasets as people fill them and look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from likelier.backend import Engine
+from likelier.datasets import Dataset, describe, list_datasets, open_dataset, read_dataset
+from likelier.events.ingest import IngestResult, ingest
+from likelier.events.mapping import load_mapping
+from likelier.service.workspace import Workspace
+
+
+def ingest_files(
+    workspace: Workspace,
+    name: str,
+    files: Sequence[Path],
+    *,
+    mapping: Path | None,
+    kind: Literal["events", "profiles"],
+    progress: Callable[[float, int], None] = lambda *_: None,
+) -> IngestResult:
+    """Append files to a dataset, as one batch."""
+    return ingest(
+        workspace.lake,
+        name,
+        files,
+        mapping=load_mapping(mapping) if mapping else None,
+        kind=kind,
+        now=workspace.clock(),
+        progress=progress,
+        memory=workspace.settings.memory,
+    )
+
+
+def dataset_list(workspace: Workspace) -> list[dict[str, Any]]:
+    """Each dataset with its kind, rows, dates and identities."""
+    with workspace.engine() as engine:
+        return [_brief(engine, workspace, dataset) for dataset in list_datasets(workspace.lake)]
+
+
+def describe_dataset(workspace: Workspace, name: str) -> dict[str, Any]:
+    """One dataset with its fields, how complete they are over the last year, and a few rows."""
+    dataset = open_dataset(workspace.lake, name)
+    with workspace.engine() as engine:
+        return describe(engine, workspace.lake, dataset)
+
+
+def _brief(engine: Engine, workspace: Workspace, dataset: Dataset) -> dict[str, Any]:
+    table = read_dataset(engine, workspace.lake, dataset)
+    dates = engine.table(table.aggregate(first=table["timestamp"].min(), last=table["timestamp"].max())).to_pylist()[0]
+    return {
+        "name": dataset.name,
+        "kind": dataset.kind,
+        "rows": workspace.lake.rows(dataset.table, dataset.version),
+        **{key: moment.isoformat() if moment else None for key, moment in dates.items()},
+        "namespaces": sorted(dataset.namespaces),
+    }

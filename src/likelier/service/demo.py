@@ -1,0 +1,60 @@
+"""A simulated shop, from its events to scores: what likelier does, to be seen in minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from likelier.access.identity import Actor
+from likelier.instance import Instance, make_instance
+from likelier.runs.execute import Watch
+from likelier.runs.records import Run
+from likelier.service.data import ingest_files
+from likelier.service.instances import save_instance
+from likelier.service.runs import carry_on_here, start_run
+from likelier.service.workspace import Workspace
+from likelier.simulate import simulate
+from likelier.simulate.simulation import ATTRIBUTES
+from likelier.simulate.truth import BUY, LAPSE, TrueGoal
+
+EVENTS, PROFILES = "shop", "customers"
+Told = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The demo's data, in the lake and as files."""
+
+    folder: Path
+    profiles: int
+    events: int
+
+
+def fill_shop(workspace: Workspace, *, profiles: int, seed: int, tell: Told) -> Shop:
+    """Simulate a shop and ingest its events and customers."""
+    folder = workspace.settings.home / "simulated"
+    made = simulate(
+        folder, profiles=profiles, seed=seed, progress=lambda done, what: tell(f"Simulating a shop: {what}", done)
+    )
+    events, people = list(made.event_files), list(made.profile_files)
+    ingest_files(
+        workspace, EVENTS, events, mapping=None, kind="events", progress=lambda done, _: tell("Ingesting events", done)
+    )
+    ingest_files(workspace, PROFILES, people, mapping=None, kind="profiles")
+    return Shop(folder, made.profiles, made.events)
+
+
+def demo_instances() -> list[Instance]:
+    """Who will buy, and who will stay away."""
+    return [_instance(goal) for goal in (BUY, LAPSE)]
+
+
+def run_demo(workspace: Workspace, actor: Actor, instance: Instance, *, seed: int, watch: Watch) -> Run:
+    saved = save_instance(workspace, actor, instance)
+    return carry_on_here(workspace, start_run(workspace, actor, saved, as_of=None, seed=seed), watch)
+
+
+def _instance(goal: TrueGoal) -> Instance:
+    attributes = [{"name": path.rpartition(".")[2], "field": path} for path in ATTRIBUTES]
+    return make_instance(goal.document([EVENTS, PROFILES], attributes), f"demo instance '{goal.name}'")

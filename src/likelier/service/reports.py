@@ -1,0 +1,49 @@
+"""Insights of a run, and the page that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from likelier.errors import UsageError
+from likelier.insights.reports import report
+from likelier.runs.records import Run
+from likelier.service.files import whole_file
+from likelier.service.instances import find_instance
+from likelier.service.runs import details, find_run
+from likelier.service.workspace import Workspace
+from likelier.store import runs as records
+
+
+def insights_of(workspace: Workspace, run: Run) -> Mapping[str, Any] | None:
+    """What a run learnt; None when it came to no insights."""
+    with workspace.store.read() as connection:
+        return records.read_insights(connection, run.id)
+
+
+def write_report(workspace: Workspace, name: str, run_id: str | None, path: Path) -> Run:
+    """Write the page of a run: the one named, else the latest that has something to tell."""
+    with workspace.store.read() as connection:
+        run = _told(connection, name, run_id)
+        insights = records.read_insights(connection, run.id) or {}
+    page = report(insights, details(run))
+    with whole_file(path) as file:
+        file.write(page.encode())
+    return run
+
+
+def _told(connection: Connection, name: str, run_id: str | None) -> Run:
+    instance = find_instance(connection, name)
+    if run_id:
+        run = find_run(connection, run_id)
+        if run.instance_id != instance.id:
+            raise UsageError(f"Run {run.id[:8]} is one of '{run.instance}', not of '{instance.name}'.")
+        return run
+    ended = [run for run in records.history(connection, instance_id=instance.id) if not run.state.active]
+    published = next((run for run in ended if run.scored is not None), None)
+    if found := published or next(iter(ended), None):
+        return found
+    raise UsageError(f"'{instance.name}' was not run yet. Run it: likelier run.")

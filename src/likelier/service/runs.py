@@ -1,0 +1,221 @@
+"""Runs as people start, follow, cancel and look at them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from likelier import pipeline
+from likelier.access.identity import Actor
+from likelier.datasets import open_dataset
+from likelier.errors import LikelierError, UnknownNameError, UsageError
+from likelier.instance import Instance, ask
+from likelier.runs.execute import Bench, Watch, carry_on
+from likelier.runs.owners import is_gone, this_process
+from likelier.runs.records import LeaseLostError, Run, State
+from likelier.service.instances import find_instance, whole_instance
+from likelier.service.workspace import Workspace
+from likelier.store import instances as stored
+from likelier.store import runs as records
+from likelier.store.runs import Ledger
+from likelier.timespan import next_midnight
+
+
+class RunUnderWayError(LikelierError):
+    """The instance is being run already, on something else."""
+
+
+def start_run(
+    workspace: Workspace, actor: Actor, instance: stored.Instance, *, as_of: dt.datetime | None, seed: int | None
+) -> Run:
+    """Queue a run; one that is under way and would give the same is answered instead.
+
+    One that was left behind by a process that is gone, and would give something else, is cancelled.
+    """
+    wanted = Run(
+        id=workspace.new_id(),
+        instance_id=instance.id,
+        instance=instance.name,
+        version=instance.version,
+        state=State.QUEUED,
+        seed=workspace.settings.seed if seed is None else seed,
+        started_by=actor.name,
+        queued_at=workspace.clock(),
+        as_of=as_of,
+    )
+    with workspace.store.write() as connection:
+        if records.queue(connection, wanted):
+            return wanted
+        under_way = records.active(connection, instance.id)
+    assert under_way is not None
+    if _gives_the_same(under_way, wanted):
+        return under_way
+    _give_up_orphan(workspace, under_way)
+    return start_run(workspace, actor, instance, as_of=as_of, seed=seed)
+
+
+def refuse_unfit(workspace: Workspace, instance: Instance) -> None:
+    """Raise the error of an instance that does not fit its datasets, before anything is recorded."""
+    ask(instance, [open_dataset(workspace.lake, name) for name in instance.datasets])
+
+
+def check_instance(workspace: Workspace, instance: Instance, as_of: dt.datetime | None) -> dict[str, Any]:
+    """Count what a run would find, and train nothing."""
+    with workspace.engine() as engine:
+        moment = as_of or next_midnight(pipeline.newest_event(engine, workspace.lake, instance.datasets))
+        return pipeline.preflight(instance, moment, engine=engine, lake=workspace.lake)
+
+
+def carry_on_here(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> Run:
+    """Carry a run on in this process, or watch it while another does; answer it as it ended."""
+    while run.state.active:
+        claimed = claim(workspace, run)
+        if claimed is None:
+            if run.progress:
+                watch(run.progress)
+            time.sleep(workspace.settings.beat_seconds)
+        else:
+            work_on(workspace, claimed, watch)
+        with workspace.store.read() as connection:
+            run = _still_there(connection, run)
+    return run
+
+
+def claim(workspace: Workspace, run: Run) -> Run | None:
+    """Take a run that nobody carries on."""
+    now = workspace.clock()
+    gone = run.lease.owner if run.lease and is_gone(run.lease.owner) else None
+    return Ledger(workspace.store).claim(
+        run.id, this_process(workspace.new_id()), now=now, until=now + _lease(workspace), instead_of=gone
+    )
+
+
+def work_on(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> None:
+    """Carry a claimed run to its end; when another process took it over meanwhile, leave it to that."""
+    with workspace.store.read() as connection:
+        instance = stored.find(connection, run.instance_id)
+        assert instance is not None
+        whole = whole_instance(connection, instance, run.version)
+    try:
+        carry_on(run, whole, bench(workspace), watch)
+    except LeaseLostError:
+        return
+
+
+def bench(workspace: Workspace) -> Bench:
+    settings = workspace.settings
+    return Bench(
+        ledger=Ledger(workspace.store),
+        stages=pipeline,
+        lake=workspace.lake,
+        engine=workspace.engine,
+        folder=settings.runs,
+        clock=workspace.clock,
+        lease=_lease(workspace),
+        beat_seconds=settings.beat_seconds,
+        attempts=settings.attempts,
+        minimum_auc=settings.minimum_auc,
+    )
+
+
+def cancel_run(workspace: Workspace, run: Run) -> None:
+    """Ask for a run's end; one that is running hears it within a beat."""
+    with workspace.store.write() as connection:
+        records.request_cancel(connection, run.id, now=workspace.clock())
+
+
+def find_run(connection: Connection, run_id: str) -> Run:
+    """Find a run by its id, or by enough of its beginning."""
+    found = records.beginning_with(connection, run_id) if run_id else []
+    if len(found) > 1:
+        raise UsageError(f"Several runs begin with '{run_id}'. Write more of the id.")
+    if not found:
+        recent = [run.id for run in records.history(connection, limit=5)]
+        raise UnknownNameError("run", run_id, recent)
+    return found[0]
+
+
+def find_published(connection: Connection, name: str, run_id: str | None = None) -> Run:
+    """Find the run whose scores are asked for: the one named, else the instance's latest that gave some."""
+    instance = find_instance(connection, name)
+    run = find_run(connection, run_id) if run_id else records.published(connection, instance.id)
+    if run is None:
+        raise UsageError(f"'{instance.name}' has no scores yet. Run it: likelier run.")
+    if run.instance_id != instance.id:
+        raise UsageError(f"Run {run.id[:8]} is one of '{run.instance}', not of '{instance.name}'.")
+    return run
+
+
+def run_history(connection: Connection, name: str | None = None, limit: int | None = None) -> list[Run]:
+    """Runs of one instance or of all, newest first."""
+    instance_id = find_instance(connection, name).id if name else None
+    return records.history(connection, instance_id=instance_id, limit=limit)
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """A run as a line of the history."""
+    return {
+        "id": run.id,
+        "instance": run.instance,
+        "state": str(run.state),
+        "started_at": _iso(run.started_at),
+        "finished_at": _iso(run.finished_at),
+        "scored": run.scored,
+        "auc": run.auc,
+        "error": _error(run),
+    }
+
+
+def details(run: Run) -> dict[str, Any]:
+    """Everything recorded of a run."""
+    return {
+        **summary(run),
+        "instance_id": run.instance_id,
+        "version": run.version,
+        "as_of": _iso(run.as_of),
+        "seed": run.seed,
+        "data_versions": dict(run.data_versions or {}),
+        "queued_at": _iso(run.queued_at),
+        "started_by": run.started_by,
+        "progress": run.progress and vars(run.progress),
+        "stages": run.stages,
+        "timings": run.timings,
+    }
+
+
+def _error(run: Run) -> Mapping[str, Any] | None:
+    return {**vars(run.error), "suggestions": list(run.error.suggestions)} if run.error else None
+
+
+def _iso(moment: dt.datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _gives_the_same(run: Run, wanted: Run) -> bool:
+    same_moment = wanted.as_of is None or run.as_of == wanted.as_of
+    return (run.version, run.seed) == (wanted.version, wanted.seed) and same_moment
+
+
+def _give_up_orphan(workspace: Workspace, run: Run) -> None:
+    claimed = claim(workspace, run)
+    if claimed is None:
+        raise RunUnderWayError(
+            f"'{run.instance}' is being run by {run.started_by} on another definition or date (run {run.id[:8]}). "
+            f"Wait for its end, or stop it: likelier cancel {run.id[:8]}"
+        )
+    Ledger(workspace.store).cancel(claimed, now=workspace.clock())
+
+
+def _still_there(connection: Connection, run: Run) -> Run:
+    found = records.find(connection, run.id)
+    if found is None:
+        raise UsageError(f"'{run.instance}' was deleted meanwhile.")
+    return found
+
+
+def _lease(workspace: Workspace) -> dt.timedelta:
+    return dt.timedelta(seconds=workspace.settings.lease_seconds)

@@ -1,0 +1,96 @@
+"""The scores of a run, read and written out."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import ibis
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from likelier.backend import Engine
+from likelier.errors import UsageError
+from likelier.runs.execute import scores_table
+from likelier.runs.records import Run
+from likelier.service.files import whole_file
+from likelier.service.workspace import Workspace
+
+
+def read_scores(engine: Engine, workspace: Workspace, run: Run) -> ibis.Table:
+    """The scores of one run, as `interface.md` names their columns."""
+    table = engine.read(workspace.lake.files(scores_table(run.instance_id)))
+    return table.filter(table.run_id == run.id).drop("run_id")
+
+
+def export_scores(workspace: Workspace, run: Run, path: Path) -> int:
+    """Write a run's scores to a file, in the order of their ids, and say how many; the extension names the format.
+
+    The file appears when it is complete.
+    """
+    write = FORMATS.get(path.suffix.lower().removeprefix("."))
+    if write is None:
+        raise UsageError(f"'{path.name}' names no format. End it in {', '.join(f'.{name}' for name in FORMATS)}.")
+    with workspace.engine() as engine, whole_file(path) as file:
+        scores = read_scores(engine, workspace, run)
+        return write(engine.stream(scores.order_by("namespace", "id")), file)
+
+
+def write_parquet(reader: pa.RecordBatchReader, file: IO[bytes]) -> int:
+    rows = 0
+    with pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows
+
+
+def write_jsonl(reader: pa.RecordBatchReader, file: IO[bytes]) -> int:
+    rows = 0
+    for row in _rows(reader):
+        file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        rows += 1
+    return rows
+
+
+def write_csv(reader: pa.RecordBatchReader, file: IO[bytes]) -> int:
+    """Write a header and a line per person; `factors` holds JSON."""
+    writer = csv.writer(_Text(file), lineterminator="\r\n")
+    writer.writerow(reader.schema.names)
+    rows = 0
+    for row in _rows(reader):
+        writer.writerow(_cell(value) for value in row.values())
+        rows += 1
+    return rows
+
+
+FORMATS: Mapping[str, Callable[[pa.RecordBatchReader, IO[bytes]], int]] = {
+    "parquet": write_parquet,
+    "csv": write_csv,
+    "jsonl": write_jsonl,
+}
+
+
+class _Text:
+    """What `csv` writes to, over a file of bytes."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(text.encode())
+
+
+def _rows(reader: pa.RecordBatchReader) -> Iterator[dict[str, Any]]:
+    for batch in reader:
+        yield from batch.to_pylist()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return value.isoformat() if hasattr(value, "isoformat") else value
