@@ -12,6 +12,7 @@ from tests.pipeline import shop
 from likelier.activities.reduce import load
 from likelier.activities.traits import load_traits
 from likelier.features.kernel import compute
+from likelier.insights.reports import report
 from likelier.lake import Lake
 from likelier.model import artifact
 from likelier.model.train import log_odds
@@ -92,6 +93,12 @@ def test_score_probability_and_percentile_agree(scored):
     percentile = scored["percentile"].to_numpy()[order]
     assert (np.diff(percentile) >= 0).all()
     assert (percentile[0], percentile[-1]) == (1, 100)
+
+
+def test_a_report_can_be_written_of_what_a_run_says(done):
+    page = report(insights_of(done[0]), {"state": "success"})
+    assert "of them to make a purchase in the next" in page
+    assert page.count('class="card drill"') == len(insights_of(done[0])["spreads"])
 
 
 def test_the_model_tells_people_apart(done):
