@@ -1,19 +1,168 @@
-"""Exact contributions of every feature to every prediction (TreeSHAP, Lundberg et al. 2020), summed by factor."""
+"""Exact contributions of every factor to every prediction: the Shapley values of TreeSHAP (Lundberg et al. 2020).
+
+Our trees have so few splits that all their outcomes fit in a table: of a tree with m splits, each pattern of m answers
+("left" or "right", asked of every split whether on the path or not) decides the tree's Shapley values. They are
+computed once a pattern; a row then costs m comparisons and as many additions a tree, hardly more than the prediction
+itself, which comes out as their sum.
+"""
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import factorial
+from typing import Any
+
+import numba
 import numpy as np
 
-from likelier.features.definitions import FeatureSet
 from likelier.model.train import Booster
 
+MOST_SPLITS = 10  # 1024 patterns a tree
 
-def contributions(booster: Booster, matrix: np.ndarray, features: FeatureSet) -> tuple[float, np.ndarray]:
-    """Give the base log-odds and the contribution of each factor, float64 of shape (rows, factors).
 
-    Base plus a row's contributions is the row's raw log-odds.
+@dataclass(frozen=True)
+class Explainer:
+    """A model's trees as tables. Splits of all trees stand one after the other, tree t's at ``first[t]:first[t + 1]``.
+
+    `table` holds for each tree, at ``rows[t] + pattern``, what each of its splits' factors is credited with; a factor
+    that several splits share is credited at the first of them.
     """
-    each = np.asarray(booster.predict(matrix, pred_contrib=True))
-    grouped = np.zeros((len(matrix), len(features.factors)))
-    np.add.at(grouped.T, features.factor_of, each[:, :-1].T)
-    return float(each[0, -1]) if len(each) else 0.0, grouped
+
+    factors: int
+    base: float
+    first: np.ndarray
+    feature: np.ndarray
+    factor: np.ndarray
+    threshold: np.ndarray
+    missing_left: np.ndarray
+    rows: np.ndarray
+    table: np.ndarray
+
+    @classmethod
+    def of(cls, booster: Booster, factor_of: np.ndarray) -> Explainer:
+        """Tabulate a model whose features belong to factors as given, one index a feature.
+
+        Raises ValueError for trees with more splits than a table should hold.
+        """
+        trees = [_Tree.of(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"]]
+        splits = [split for tree in trees for split in tree.splits]
+        tables = [tree.shapley() for tree in trees]
+        widest = max((len(tree.splits) for tree in trees), default=0)
+        column = np.array([split["split_feature"] for split in splits], np.int64)
+        return cls(
+            factors=int(factor_of.max()) + 1,
+            base=sum(tree.expected for tree in trees),
+            first=np.cumsum([0, *(len(tree.splits) for tree in trees)]),
+            feature=column,
+            factor=factor_of[column],
+            threshold=np.array([split["threshold"] for split in splits], np.float64),
+            missing_left=np.array([_missing_goes_left(split) for split in splits], np.bool_),
+            rows=np.cumsum([0, *(len(table) for table in tables)])[:-1],
+            table=np.concatenate([np.pad(table, ((0, 0), (0, widest - table.shape[1]))) for table in tables]),
+        )
+
+    def contributions(self, matrix: np.ndarray) -> np.ndarray:
+        """Credit each factor with its part of each row's log-odds: float64, shape (rows, factors).
+
+        `matrix` is float32 of shape (rows, features), NaN where absent. Base plus a row's sum is the row's raw
+        log-odds.
+        """
+        found = np.zeros((len(matrix), self.factors))
+        parts = (self.first, self.feature, self.factor, self.threshold, self.missing_left, self.rows, self.table)
+        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cuts = np.linspace(0, len(matrix), workers + 1).astype(int)
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(lambda a, b: _credit(matrix[a:b], found[a:b], *parts), cuts[:-1], cuts[1:]))
+        return found
+
+
+def _missing_goes_left(split: dict[str, Any]) -> bool:
+    """LightGBM takes a missing value for zero unless it saw missing values when it chose the split."""
+    return bool(split["default_left"]) if split["missing_type"] == "NaN" else split["threshold"] >= 0
+
+
+@numba.njit(nogil=True, cache=True)
+def _credit(
+    matrix: np.ndarray,
+    found: np.ndarray,
+    first: np.ndarray,
+    feature: np.ndarray,
+    factor: np.ndarray,
+    threshold: np.ndarray,
+    missing_left: np.ndarray,
+    rows: np.ndarray,
+    table: np.ndarray,
+) -> None:
+    for row in range(matrix.shape[0]):
+        for tree in range(len(first) - 1):
+            begin, end = first[tree], first[tree + 1]
+            pattern = 0
+            for split in range(begin, end):
+                value = np.float64(matrix[row, feature[split]])
+                left = missing_left[split] if np.isnan(value) else value <= threshold[split]
+                pattern |= np.int64(left) << (split - begin)
+            earned = table[rows[tree] + pattern]
+            for split in range(begin, end):
+                found[row, factor[split]] += earned[split - begin]
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """One tree's structure, its splits numbered, and the mean of its leaves over the training rows."""
+
+    structure: dict[str, Any]
+    splits: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def of(cls, structure: dict[str, Any]) -> _Tree:
+        splits: list[dict[str, Any]] = []
+
+        def number(node: dict[str, Any]) -> None:
+            if "split_index" in node:
+                node["place"] = len(splits)
+                splits.append(node)
+                number(node["left_child"])
+                number(node["right_child"])
+
+        number(structure)
+        if len(splits) > MOST_SPLITS:
+            raise ValueError(f"A tree has {len(splits)} splits; at most {MOST_SPLITS} can be tabulated.")
+        return cls(structure, tuple(splits))
+
+    @property
+    def expected(self) -> float:
+        nothing = [np.zeros((1, 1), bool)] * len(self.splits)
+        return float(self._value(self.structure, nothing, nothing)[0, 0])
+
+    def shapley(self) -> np.ndarray:
+        """Give the credit of each split's feature for each pattern of answers, of shape (patterns, splits)."""
+        splits = len(self.splits)
+        columns = [split["split_feature"] for split in self.splits]
+        players = sorted(set(columns), key=columns.index)
+        patterns, coalitions = np.arange(2**splits)[:, None], np.arange(2 ** len(players))[None, :]
+        known = [(coalitions >> players.index(column) & 1).astype(bool) for column in columns]
+        answers = [(patterns >> place & 1).astype(bool) for place in range(splits)]
+        worth = np.broadcast_to(self._value(self.structure, answers, known), (len(patterns), coalitions.shape[1]))
+        found = np.zeros((len(patterns), splits))
+        for player, column in enumerate(players):
+            without = np.flatnonzero((coalitions[0] >> player & 1) == 0)
+            sizes = np.array([int(c).bit_count() for c in without])
+            orders = [factorial(size) * factorial(len(players) - size - 1) for size in sizes]
+            gain = worth[:, without | 1 << player] - worth[:, without]
+            found[:, columns.index(column)] = gain @ np.array(orders) / factorial(len(players))
+        return found
+
+    def _value(self, node: dict[str, Any], answers: list[np.ndarray], known: list[np.ndarray]) -> np.ndarray:
+        """Expect the tree's value when only the known splits are answered; the others go both ways, by their rows."""
+        if "split_index" not in node:
+            return np.full((1, 1), float(node["leaf_value"]))
+        left, right = (self._value(node[side], answers, known) for side in ("left_child", "right_child"))
+        share = _rows(node["left_child"]) / max(_rows(node), 1)
+        answered = np.where(answers[node["place"]], left, right)
+        return np.where(known[node["place"]], answered, share * left + (1 - share) * right)
+
+
+def _rows(node: dict[str, Any]) -> float:
+    return float(node.get("internal_count", node.get("leaf_count", 0)))

@@ -14,12 +14,13 @@ from likelier.activities.codes import Codebook
 from likelier.activities.reduce import Activities, load
 from likelier.activities.traits import TraitHistory, load_traits
 from likelier.errors import RunError
+from likelier.explanations.contributions import Explainer
 from likelier.features.defaults import default_features, distinct_signals
 from likelier.features.definitions import FeatureSet
 from likelier.features.kernel import compute
 from likelier.model import artifact, calibrate
 from likelier.model.evaluate import metrics
-from likelier.model.train import fit, log_odds
+from likelier.model.train import Booster, fit, log_odds
 from likelier.pipeline.asking import Asked, load_asked
 from likelier.pipeline.reading import Progress
 from likelier.timespan import DAY, to_us
@@ -102,8 +103,7 @@ def train(calendar: Calendar, seed: int, folder: Path, out: Path, progress: Prog
     final = past.examples(calendar.labelled, MOST_TRAINING_ROWS)
     final_matrix = past.matrix(final)
     booster = fit(final_matrix, final.labels, seed=seed)
-    each = np.asarray(booster.predict(final_matrix[:: max(1, len(final) // STRENGTH_ROWS)], pred_contrib=True))
-    strength = tuple(np.abs(each[:, :-1]).mean(axis=0).tolist())
+    strength = tuple(strengths(booster, final_matrix[:: max(1, len(final) // STRENGTH_ROWS)]).tolist())
     artifact.save(artifact.Model(booster, past.codebook, past.features, calibration, strength), out)
     progress(1.0, len(final))
     return {
@@ -114,6 +114,12 @@ def train(calendar: Calendar, seed: int, folder: Path, out: Path, progress: Prog
         "features": len(past.features.features),
         "factors": len(past.features.factors),
     }
+
+
+def strengths(booster: Booster, matrix: np.ndarray) -> np.ndarray:
+    """Give the mean absolute contribution of each feature."""
+    explainer = Explainer.of(booster, np.arange(matrix.shape[1]))
+    return np.abs(explainer.contributions(matrix)).mean(axis=0)
 
 
 def _past(calendar: Calendar, seed: int, folder: Path) -> Past:

@@ -20,7 +20,7 @@ from likelier import scores
 from likelier.activities.reduce import Activities, load
 from likelier.activities.traits import load_traits
 from likelier.errors import RunError
-from likelier.explanations.contributions import contributions
+from likelier.explanations.contributions import Explainer
 from likelier.explanations.factors import FACTOR_TYPE, Shown, as_lists, shown_factors
 from likelier.features.kernel import compute
 from likelier.insights.summary import Sample, of_scores
@@ -119,14 +119,15 @@ def explained(
 ) -> Iterator[Explained]:
     """Predict and explain some profiles at an instant, batch by batch."""
     traits = load_traits(folder / "read")
+    explainer = Explainer.of(model.booster, model.features.factor_of)
     for first in range(0, len(profiles), BATCH):
         mine = profiles[first : first + BATCH]
         rows = Row(mine, np.full(len(mine), to_us(as_of), np.int64))
         matrix = compute(activities, traits, model.codebook, model.features, rows)
-        base, each = contributions(model.booster, matrix, model.features)
+        each = explainer.contributions(matrix)
         values = np.stack([one.values(matrix) for one in shown], axis=1)
         # The sum of what is told is the prediction: they cannot disagree.
-        yield Explained(mine, base + each.sum(axis=1), base, values, each)
+        yield Explained(mine, explainer.base + each.sum(axis=1), explainer.base, values, each)
 
 
 def _second_pass(
