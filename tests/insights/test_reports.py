@@ -189,9 +189,11 @@ def test_a_training_issue_shows_its_code_message_and_suggestions(insights, examp
 
 @pytest.mark.parametrize("error", ["410 NO POPULATION: nobody was active.", None])
 def test_a_failed_run_has_a_page_too(example, error):
-    page = report({}, example.run(state="failed", error=error))
+    page = report({}, example.run(state="failed", error=error, seed=11, version=2, data_versions={"shop": 5}))
     assert "Failed" in shown(page)
     assert "Nobody was scored." in shown(page)
+    assert "Definition version 2" in shown(page)
+    assert "Seed 11 Data: shop version 5" in shown(page)
     assert error is None or error in shown(page)
     assert 'data-chart="' not in page
 

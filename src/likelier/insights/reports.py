@@ -106,7 +106,7 @@ class _Page:
     """The insights as the template reads them: missing parts are empty, never errors."""
 
     def __init__(self, insights: Mapping[str, Any], run: Mapping[str, Any]) -> None:
-        self.insights, self.run = insights, run
+        self.insights, self.run = dict(insights), dict(run)
         self.instance: Mapping[str, Any] = insights.get("instance") or {}
         self.metrics: Mapping[str, Any] = insights.get("metrics") or {}
         self.windows: Mapping[str, Any] = insights.get("windows") or {}
@@ -323,11 +323,13 @@ class _Page:
     @property
     def details(self) -> list[tuple[str, str]]:
         """Give all that is needed to repeat the run, and when it ran."""
-        insights, run = self.insights, self.run
+        # A run that failed has no insights, but its record knows what it was asked.
+        insights, run = self.run | self.insights, self.run
         rows = [
             ("Run", run.get("id")),
             ("Outcome", self.state_words),
             ("Scored as of", day(insights.get("as_of"))),
+            ("Definition", run.get("version") and f"version {run['version']}"),
             ("Started", day(run.get("started_at"))),
             ("Finished", day(run.get("finished_at"))),
             ("Probabilities", _calibrated(insights.get("calibrated"))),
