@@ -78,11 +78,9 @@ class Lake:
             self._write(table, current, counted.reader(), transactions, {"batch": batch, **(note or {})})
         except CommitFailedError as error:
             raise ConflictError(f"The table {table} was changed meanwhile.") from error
-        except DeltaError as error:
+        except Exception as error:  # deltalake raises its own, the reader's and bare ones
             if current is None and self.exists(table):
                 raise ConflictError(f"The table {table} was created meanwhile.") from error
-            raise StorageError(f"The table {table} cannot be written: {error}") from error
-        except OSError as error:
             raise StorageError(f"The table {table} cannot be written: {error}") from error
         return counted.rows
 

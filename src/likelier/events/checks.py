@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import duckdb
 
+from likelier.errors import UsageError
 from likelier.events import sql
 from likelier.events.schema import IDENTITY, OTHERS, Field, FieldType, always_array, standard_type
 from likelier.events.sources import Column, Ids, Seen, Source
@@ -21,7 +22,17 @@ def settle(seen: Iterable[Mapping[str, Seen]], kept: Mapping[str, Field]) -> dic
     for one in seen:
         for path, found in one.items():
             counted.setdefault(path, Counter()).update(found)
+    _one_spelling([*kept, *counted])
     return {path: kept.get(path) or _field(path, found) for path, found in counted.items()}
+
+
+def _one_spelling(paths: Iterable[str]) -> None:
+    """Refuse paths that differ only in case: no table can have both as columns."""
+    spelled: dict[str, str] = {}
+    for path in paths:
+        other = spelled.setdefault(path.casefold(), path)
+        if other != path:
+            raise UsageError(f"The field '{path}' is already there as '{other}'. Write it with the same capitals.")
 
 
 def _field(path: str, found: Seen) -> Field:

@@ -79,7 +79,7 @@ def ingest(
             except ConflictError:
                 if attempt + 1 == ATTEMPTS:
                     raise
-            except duckdb.IOException as error:
+            except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
                 raise StorageError(f"The files cannot be read or staged: {error}") from error
     raise AssertionError
 
@@ -146,11 +146,11 @@ class _Batch:
             elif form == "parquet":
                 found[file] = tables.open_parquet(self.desk, file)
         json_files = [file for file, form in formats.items() if form == "json"]
-        shaped = jsonfiles.open_json(json_files, self.folder) if json_files else None
+        as_they_are = mapping is None or mapping.fields is None
+        shaped = jsonfiles.open_json(json_files, self.folder, kept if as_they_are else {}) if json_files else None
         seen = [source.seen for source in found.values()] + ([shaped.seen] if shaped else [])
         fields = checks.settle(seen, kept)
         if shaped:
-            as_they_are = mapping is None or mapping.fields is None
             types = {path: field.type for path, field in fields.items()} if as_they_are else {}
             found |= dict(zip(json_files, shaped.sources(types), strict=True))
         opened = [found[file] for file in formats]

@@ -13,8 +13,8 @@ import orjson
 from likelier.errors import UsageError
 from likelier.events import sql
 from likelier.events.jsonlines import NOT_JSON, Lines, as_lines, read_lines, unpacked
-from likelier.events.schema import FieldType
-from likelier.events.shapes import Leaf, Node, Shape, Steps, dotted, grow
+from likelier.events.schema import Field, FieldType
+from likelier.events.shapes import Leaf, Node, Shape, Steps, dotted, settle_shape
 from likelier.events.sources import Column, Ids, Raw, Seen, Source, entry_ids, sort_out, source_of
 from likelier.events.sql import Kind
 
@@ -72,8 +72,8 @@ class JsonFiles:
 OWN = ("_id", "timestamp")
 
 
-def open_json(files: Sequence[Path], folder: Path) -> JsonFiles:
-    """Look at the structure of every event."""
+def open_json(files: Sequence[Path], folder: Path, kept: Mapping[str, Field]) -> JsonFiles:
+    """Look at the structure of every event and settle the shape, given the fields that are kept already."""
     lines = []
     for number, file in enumerate(files):
         written = as_lines(file, folder / f"lines-{number}.jsonl")
@@ -85,7 +85,7 @@ def open_json(files: Sequence[Path], folder: Path) -> JsonFiles:
     counts: Counter[str] = Counter()
     for found in lines:
         counts.update(found.counts)
-    return JsonFiles(tuple(files), tuple(lines), folder, Shape(grow(counts)))
+    return JsonFiles(tuple(files), tuple(lines), folder, settle_shape(counts, kept))
 
 
 def _read(lines: Lines, types: Mapping[str, str]) -> str:
@@ -106,6 +106,7 @@ def _kind(leaf: Leaf, types: Mapping[str, FieldType]) -> Kind:
         return Kind.MOMENT
     if leaf.path in types:
         return Kind(types[leaf.path].value)
+    # The most frequent; text when it is a tie.
     return max(leaf.kinds, key=lambda kind: (leaf.kinds[kind], kind is Kind.TEXT))
 
 
@@ -114,14 +115,14 @@ def _types(shape: Shape, kinds: Mapping[Steps, Kind]) -> dict[str, str]:
 
     def written(node: Node, steps: Steps) -> str | None:
         if node.is_object:
-            below = {key: written(child, (*steps, key)) for key, child in shape.children(node)}
+            below = {key: written(child, (*steps, key)) for key, child in node.below.items()}
             parts = [f"{sql.name(key)} {kind}" for key, kind in below.items() if kind]
             inner = f"STRUCT({', '.join(parts)})" if parts else None
         else:
             inner = _READ_AS.get(kinds[steps], "VARCHAR") if steps in kinds else None
         return inner and inner + "[]" * node.depth
 
-    found = {key: written(node, (key,)) for key, node in shape.children(shape.root)}
+    found = {key: written(node, (key,)) for key, node in shape.root.below.items()}
     return {key: kind for key, kind in found.items() if kind}
 
 
@@ -136,8 +137,8 @@ def _columns(shape: Shape, kinds: Mapping[Steps, Kind]) -> dict[str, Column]:
             value = f"flatten({value})"
         inside = array or node.depth > 0
         if node.is_object:
-            for key, child in shape.children(node):
-                if _holds(shape, child, (*steps, key), kinds):
+            for key, child in node.below.items():
+                if _holds(child, (*steps, key), kinds):
                     below = sql.name(key)
                     inner = f"list_transform({value}, lambda e: e.{below})" if inside else f"{value}.{below}"
                     add(child, (*steps, key), inner, array=inside)
@@ -146,23 +147,23 @@ def _columns(shape: Shape, kinds: Mapping[Steps, Kind]) -> dict[str, Column]:
             same = columns.get(dotted(steps))  # a path may be written with and without prefix
             columns[dotted(steps)] = Column(f"coalesce({same.sql}, {value})" if same else value, kind, inside)
 
-    for key, node in shape.children(shape.root):
+    for key, node in shape.root.below.items():
         add(node, (key,), sql.name(key), array=False)
     return columns
 
 
-def _holds(shape: Shape, node: Node, steps: Steps, kinds: Mapping[Steps, Kind]) -> bool:
+def _holds(node: Node, steps: Steps, kinds: Mapping[Steps, Kind]) -> bool:
     """Say whether a place holds any leaf, so that it was read."""
     if not node.is_object:
         return steps in kinds
-    return any(_holds(shape, child, (*steps, key), kinds) for key, child in shape.children(node))
+    return any(_holds(child, (*steps, key), kinds) for key, child in node.below.items())
 
 
 def _identities(shape: Shape) -> dict[str, Ids]:
     found = {}
-    for key, node in shape.children(shape.root):
+    for key, node in shape.root.below.items():
         if dotted([key]) == "identityMap" and node.is_object and not node.depth:
-            for namespace, entries in shape.children(node):
+            for namespace, entries in node.below.items():
                 inside = entries.below
                 if "id" in inside and inside["id"].found:
                     value = f"{sql.name(key)}.{sql.name(namespace)}"

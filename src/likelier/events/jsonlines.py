@@ -28,6 +28,7 @@ import zstandard
 SMALL = 8 << 20
 BLOCK = 8 << 20
 NOT_JSON = ""  # the structure of a line that cannot be parsed
+MIXED, JUMBLE = "mixed", "jumble"  # a list of values of several types; one of values and objects
 
 PACKED = {".gz", ".zst"}
 
@@ -324,4 +325,6 @@ def _both(one: Any, other: Any) -> Any:
         return {key: _both(one.get(key, "null"), other.get(key, "null")) for key in one | other}
     if isinstance(one, list) and isinstance(other, list):
         return [_both(one[0], other[0])]
-    return "mixed"
+    if isinstance(one, str) and isinstance(other, str) and JUMBLE not in (one, other):
+        return MIXED
+    return JUMBLE

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,17 @@ _PLAIN_TYPES = {
     for kind in "TINYINT SMALLINT INT BIGINT INT128 FLOAT DOUBLE DECIMAL BOOLEAN DATE TIMESTAMP TIMESTAMPTZ TIME TEXT "
     "VARCHAR UTINYINT USMALLINT UINT UBIGINT".split()
 }
-_TEXT_FUNCTIONS = (
-    "chr concat concat_ws contains ends_with left length lower lpad ltrim md5 prefix regexp_extract regexp_full_match "
-    "regexp_matches regexp_replace replace right rpad rtrim split_part starts_with strptime substr substring suffix "
-    "trim try_strptime upper"
-).split()
+_NUMBER_FUNCTIONS = frozenset("abs ceil epoch_ms exp floor ln log10 power round sign sqrt to_timestamp".split())
+_NUMERIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg)
+_COMPARING = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In, exp.NullSafeEQ, exp.NullSafeNEQ)
+
+
+class Use(StrEnum):
+    """What an expression uses a column as."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    ANY = "any"
 
 
 @dataclass(frozen=True)
@@ -99,12 +106,12 @@ class Expression:
         """The column, when the expression is nothing but its name."""
         return _dotted(self.tree)
 
-    def sql(self, column: Callable[[str, bool], str]) -> str:
-        """Write the expression for DuckDB; `column` writes each column, told whether it is used as text."""
+    def sql(self, column: Callable[[str, Use], str]) -> str:
+        """Write the expression for DuckDB; `column` writes each column, told what it is used as."""
 
         def written(node: exp.Expression) -> exp.Expression:
             found = _dotted(node)
-            return node if found is None else exp.Var(this=column(found, _as_text(node)))
+            return node if found is None else exp.Var(this=column(found, _use(node)))
 
         return _replace(self.tree.copy(), written).sql(dialect="duckdb")
 
@@ -280,15 +287,45 @@ def _replace(node: exp.Expression, written: Callable[[exp.Expression], exp.Expre
     return node
 
 
-def _as_text(node: exp.Expression) -> bool:
-    """Say whether a column stands where text is wanted."""
+def _use(node: exp.Expression) -> Use:
+    """Tell what a column is used as, from what stands around it."""
     parent = node.parent
-    if parent is None or isinstance(parent, exp.Cast | exp.TryCast | exp.DPipe | exp.Like | exp.ILike):
-        return True
-    if isinstance(parent, exp.EQ | exp.NEQ | exp.In):
-        others = [child for child in parent.iter_expressions() if child is not node]
-        return any(isinstance(other, exp.Literal) and other.is_string for other in others)
-    return isinstance(parent, exp.Func) and _function(parent) in _TEXT_FUNCTIONS
+    if isinstance(parent, exp.Paren):
+        return _use(parent)
+    if isinstance(parent, exp.If) and parent.this is node:
+        return Use.ANY
+    if isinstance(parent, exp.If) and isinstance(parent.parent, exp.Case):
+        parent = parent.parent
+    if isinstance(parent, _NUMERIC) or (isinstance(parent, exp.Func) and _function(parent) in _NUMBER_FUNCTIONS):
+        return Use.NUMBER
+    if isinstance(parent, (*_COMPARING, exp.Case, exp.If, exp.Coalesce, exp.Greatest, exp.Least, exp.Nullif)):
+        beside = [other for other in _beside(node, parent) if other is not node]
+        if any(isinstance(other, exp.Literal) and other.is_string for other in beside):
+            return Use.TEXT
+        if any(_is_number(other) for other in beside):
+            return Use.NUMBER
+        return Use.ANY if isinstance(parent, _COMPARING) else Use.TEXT
+    return Use.ANY if isinstance(parent, exp.And | exp.Or | exp.Not) else Use.TEXT
+
+
+def _beside(node: exp.Expression, parent: exp.Expression) -> Iterator[exp.Expression]:
+    """List the values that a node is compared or chosen with."""
+    if isinstance(parent, exp.Case) and parent.this is node:
+        yield from (branch.this for branch in parent.args["ifs"])
+    elif isinstance(parent, exp.Case):
+        yield from (branch.args["true"] for branch in parent.args["ifs"])
+        if parent.args.get("default") is not None:
+            yield parent.args["default"]
+    elif isinstance(parent, exp.If):
+        yield from (parent.args[key] for key in ("true", "false") if parent.args.get(key) is not None)
+    else:
+        yield from parent.iter_expressions()
+
+
+def _is_number(node: exp.Expression) -> bool:
+    if isinstance(node, exp.Paren | exp.Neg):
+        return _is_number(node.this)
+    return (isinstance(node, exp.Literal) and not node.is_string) or isinstance(node, _NUMERIC)
 
 
 def unknown_column(found: str, columns: Iterable[str], where: str) -> MappingError:

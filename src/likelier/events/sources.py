@@ -12,7 +12,7 @@ import duckdb
 from likelier.errors import MappingError, UsageError
 from likelier.events import sql
 from likelier.events.jsonlines import PACKED
-from likelier.events.mapping import Expression, FileMapping, unknown_column
+from likelier.events.mapping import Expression, FileMapping, Use, unknown_column
 from likelier.events.schema import END_USER, END_USER_NAMESPACES, IDENTITY
 from likelier.events.sql import Kind
 
@@ -113,6 +113,8 @@ class _Evaluator:
         found, array = sql.kind_of(str(kind))
         if found is None:
             raise MappingError(f"'{expression.source}' gives {kind}, which no field can hold.")
+        if found is Kind.TEXT and self._typed:
+            found = Kind.WRITTEN
         return Column(f"({written})", found, array, lenient=True)
 
     def _find(self, column: str) -> tuple[str, Column]:
@@ -123,9 +125,9 @@ class _Evaluator:
             raise unknown_column(column, self._all, self._source.file.name)
         return folded[0], self._all[folded[0]]
 
-    def _write(self, column: str, as_text: bool) -> str:  # noqa: FBT001
+    def _write(self, column: str, use: Use) -> str:
         name, found = self._find(column)
-        wanted = None if as_text else self._typed.get(name)
+        wanted = self._typed.get(name, {}).get(use)
         if wanted is None:
             return found.sql
         typed = f"TRY_CAST({found.sql} AS {wanted})"
@@ -134,20 +136,33 @@ class _Evaluator:
         return typed
 
 
+_TESTS = {"BIGINT": r"[+-]?(0|[1-9]\d{0,17})", "DOUBLE": sql.NUMBER, "BOOLEAN": sql.FLAG}
 _SAID = {"BIGINT": "a whole number", "DOUBLE": "a number", "BOOLEAN": "true or false"}
+SAMPLE = 20_000
 
 
-def _written_types(desk: duckdb.DuckDBPyConnection, relation: str, written: Mapping[str, Column]) -> dict[str, str]:
-    """Tell which columns of a CSV file hold numbers or flags, from its first rows."""
-    tests = {"BIGINT": r"[+-]?(0|[1-9]\d{0,17})", "DOUBLE": sql.NUMBER, "BOOLEAN": sql.FLAG}
-    asked = [
-        f"bool_and(regexp_full_match({column.sql}, {sql.text(pattern)}))"
+def _written_types(
+    desk: duckdb.DuckDBPyConnection, relation: str, written: Mapping[str, Column]
+) -> dict[str, dict[Use, str]]:
+    """Tell by its first rows which type a column of a CSV file has, for each use that an expression makes of it.
+
+    Where a number is wanted the column is one when most of its values are; the others are faults then.
+    """
+    shares = [
+        f"avg(CAST(regexp_full_match({column.sql}, {sql.text(pattern)}) AS INT))"
         for column in written.values()
-        for pattern in tests.values()
+        for pattern in _TESTS.values()
     ]
-    answers = iter(desk.sql(f"SELECT {', '.join(asked)} FROM (FROM {relation} LIMIT 20000)").fetchall()[0])
-    fitting = {name: [wanted for wanted in tests if next(answers)] for name in written}
-    return {name: wanted[0] for name, wanted in fitting.items() if wanted}
+    answers = iter(desk.sql(f"SELECT {', '.join(shares)} FROM (FROM {relation} LIMIT {SAMPLE})").fetchall()[0])
+    found: dict[str, dict[Use, str]] = {}
+    for name in written:
+        share = {wanted: next(answers) or 0.0 for wanted in _TESTS}
+        every = next((wanted for wanted in _TESTS if share[wanted] == 1), None)
+        number = next((wanted for wanted in ("BIGINT", "DOUBLE") if share[wanted] == 1), "DOUBLE")
+        found[name] = {Use.ANY: every} if every else {}
+        if share["DOUBLE"] > 0.5:
+            found[name][Use.NUMBER] = number
+    return found
 
 
 def short(error: Exception) -> str:
