@@ -1,0 +1,116 @@
+"""Instances at a glance, as the first page lists them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from likelier.datasets import open_dataset
+from likelier.errors import LikelierError
+from likelier.instance import Instance, ask
+from likelier.runs.records import Run, State
+from likelier.service.instances import whole_instance
+from likelier.service.workspace import Workspace
+from likelier.store import instances as stored
+from likelier.store import runs as records
+from likelier.store.instances import Status
+
+
+@dataclass(frozen=True)
+class Overview:
+    """An instance with its latest run, and the latest run that gave scores."""
+
+    id: str
+    name: str
+    description: str
+    status: Status
+    schedule: str
+    revision: int
+    asked: Mapping[str, Any]
+    last: Run | None
+    published: Run | None
+    scored_this_year: int
+
+    @property
+    def propensity_type(self) -> str:
+        return str(self.asked.get("propensity_type") or "conversion")
+
+    @property
+    def is_draft(self) -> bool:
+        return self.status is Status.DRAFT
+
+    @property
+    def state(self) -> State | None:
+        return self.last.state if self.last else None
+
+
+@dataclass(frozen=True)
+class Words:
+    """What an instance asks, in words; empty where it does not fit its datasets any more, and `problem` says why."""
+
+    goal: str = ""
+    population: str = ""
+    problem: str = ""
+
+
+def overviews(workspace: Workspace) -> list[Overview]:
+    """Every instance, drafts included, by name."""
+    with workspace.store.read() as connection:
+        year = workspace.clock().year
+        return [_overview(connection, instance, year) for instance in stored.page(connection)]
+
+
+def overview(workspace: Workspace, instance_id: str) -> Overview | None:
+    """One instance; None when there is none of that id."""
+    with workspace.store.read() as connection:
+        instance = stored.find(connection, instance_id)
+        return _overview(connection, instance, workspace.clock().year) if instance else None
+
+
+def runs_of(workspace: Workspace, instance_id: str) -> list[Run]:
+    """The runs of an instance, newest first."""
+    with workspace.store.read() as connection:
+        return records.history(connection, instance_id=instance_id)
+
+
+def in_words(workspace: Workspace, instance: Instance) -> Words:
+    """Say what an instance asks of its datasets."""
+    try:
+        question = ask(instance, [open_dataset(workspace.lake, name) for name in instance.datasets])
+    except LikelierError as error:
+        return Words(problem=str(error))
+    return Words(question.goal.words(), question.population.words())
+
+
+def _overview(connection: Connection, instance: stored.Instance, year: int) -> Overview:
+    history = records.history(connection, instance_id=instance.id)
+    return Overview(
+        id=instance.id,
+        name=instance.name,
+        description=instance.description,
+        status=instance.status,
+        schedule=instance.schedule or "none",
+        revision=instance.revision,
+        asked=_asked(connection, instance),
+        last=next(iter(history), None),
+        published=next((run for run in history if run.state is State.SUCCESS), None),
+        scored_this_year=_scored_in(year, history),
+    )
+
+
+def _asked(connection: Connection, instance: stored.Instance) -> Mapping[str, Any]:
+    if instance.status is Status.DRAFT:
+        return instance.draft or {}
+    return whole_instance(connection, instance).dump()
+
+
+def _scored_in(year: int, history: Sequence[Run]) -> int:
+    return sum(run.scored or 0 for run in history if _year(run.finished_at) == year)
+
+
+def _year(moment: dt.datetime | None) -> int | None:
+    return moment.year if moment else None

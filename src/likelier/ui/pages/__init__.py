@@ -1,0 +1,5 @@
+"""The pages, one module each: `register(site)` puts it at its address."""
+
+from likelier.ui.pages import instances
+
+ALL = (instances,)
