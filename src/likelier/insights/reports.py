@@ -40,7 +40,7 @@ def report(insights: Mapping[str, Any], run: Mapping[str, Any]) -> str:
     ``insights`` is the content of a run's ``insights.json``, ``run`` its record. Parts that a run never came to (a
     training issue has no scores) are left out, and the page says why.
     """
-    page = _Page(insights, run)
+    page = Page(insights, run)
     script = _asset("report.js")
     return (
         _environment()
@@ -102,7 +102,7 @@ class Windows:
     base_rate: str
 
 
-class _Page:
+class Page:
     """The insights as the template reads them: missing parts are empty, never errors."""
 
     def __init__(self, insights: Mapping[str, Any], run: Mapping[str, Any]) -> None:

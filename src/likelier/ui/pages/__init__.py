@@ -1,5 +1,5 @@
 """The pages, one module each: `register(site)` puts it at its address."""
 
-from likelier.ui.pages import instances
+from likelier.ui.pages import insights, instances
 
-ALL = (instances,)
+ALL = (instances, insights)

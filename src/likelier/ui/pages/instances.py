@@ -204,7 +204,7 @@ class _Page:
         self._opened = ""
 
     def _asked(self, row: Overview) -> Words:
-        return in_words(self._site.workspace, _instance(row))
+        return in_words(self._site.workspace, instance_of(row))
 
     def _fill_panel(self, row: Overview) -> None:
         self._inside.clear()
@@ -367,7 +367,7 @@ def problem(code: int | None, title: str, message: str, suggestions: Sequence[st
     return place
 
 
-def _instance(row: Overview) -> Instance:
+def instance_of(row: Overview) -> Instance:
     return make_instance(dict(row.asked), f"instance '{row.name}'")
 
 

@@ -1,0 +1,74 @@
+"""Charts with their title, a sentence on how to read them, and their numbers as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from nicegui import ui
+
+from likelier.insights.charts import Look, Option
+from likelier.ui import frame
+from likelier.ui.language import _
+from likelier.ui.parts import block, text
+
+Draw = Callable[[Look], Option]
+
+
+def chart(draw: Draw, label: str, kind: str = "") -> ui.echart:
+    """Draw a chart in the palette that is shown, now and when it changes."""
+    with block("div", f"chart {kind}", role="img", aria_label=label):
+        drawn = ui.echart(draw(frame.look()), renderer="svg")
+
+    def again(look: Look) -> None:
+        if not drawn.is_deleted:
+            drawn.options.clear()
+            drawn.options.update(draw(look))
+            drawn.update()
+
+    frame.when_theme_changes(again)
+    return drawn
+
+
+def figure(
+    title: str,
+    draw: Draw,
+    *,
+    about: str = "",
+    label: str = "",
+    kind: str = "",
+    heads: Sequence[str] = (),
+    rows: Sequence[Sequence[str]] = (),
+) -> ui.echart:
+    """Draw a chart with its title, and fold its numbers below it."""
+    with block("figure"):
+        with block("figcaption"):
+            text(title, "h3")
+            if about:
+                text(about, "p", "soft small")
+        drawn = chart(draw, label or title, kind)
+        folded(title, heads, rows)
+    return drawn
+
+
+def folded(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Fold a table away until somebody wants to read it."""
+    if not rows:
+        return
+    with block("details", "numbers"):
+        text(_("Show as a table"), "summary")
+        with block("div", "scroll", tabindex="0", role="region", aria_label=title):
+            numbers(heads, rows)
+
+
+def numbers(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a plain table: names in the first column, figures in the others."""
+    with block("table", "rows plain"):
+        if heads:
+            with block("thead"), block("tr"):
+                for place, head in enumerate(heads):
+                    text(head, "th", "n" if place else "", scope="col")
+        with block("tbody"):
+            for row in rows:
+                with block("tr"):
+                    for place, cell in enumerate(row):
+                        text(cell, "td" if place else "th", "n" if place else "")
