@@ -1,17 +1,15 @@
-"""The commands."""
-# ruff: noqa: FBT002 - a flag of typer is a boolean parameter
+"""The commands. Each loads what it needs: the engine and the model take seconds, and most commands need neither."""
+# ruff: noqa: FBT002, PLC0415 - a flag of typer is a boolean parameter
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from likelier import simulate as simulation
 from likelier.access.identity import person_at_the_keyboard
-from likelier.cli import show
 from likelier.cli.frame import (
     WORK_FAILED,
     Commands,
@@ -25,14 +23,13 @@ from likelier.cli.frame import (
     screen,
     tell_failure,
 )
-from likelier.instance import Instance, load_instance
 from likelier.runs.records import Failure, State
-from likelier.service import data, profiles, reports, scores
-from likelier.service import demo as demos
-from likelier.service import runs as running
-from likelier.service.instances import save_instance
-from likelier.service.workspace import Workspace
+from likelier.settings import read_settings
 from likelier.timespan import parse_moment
+
+if TYPE_CHECKING:
+    from likelier.instance import Instance
+    from likelier.service.workspace import Workspace
 
 app = typer.Typer(
     cls=Commands,
@@ -79,16 +76,22 @@ def run(
     json: Json = False,
 ) -> None:
     """Learn, judge, score and publish."""
+    from likelier.cli import show
+    from likelier.instance import load_instance
+    from likelier.service import reports, work
+    from likelier.service import runs as running
+    from likelier.service.instances import refuse_unfit, save_instance
+
     instance = load_instance(instance_file)
     moment = parse_moment(as_of) if as_of else None
     with opened(home) as workspace:
-        running.refuse_unfit(workspace, instance)
+        refuse_unfit(workspace, instance)
         actor = person_at_the_keyboard()
         saved = save_instance(workspace, actor, instance)
         begun = running.start_run(workspace, actor, saved, as_of=moment, seed=seed)
         with run_bar() as watch:
             try:
-                ended = running.carry_on_here(workspace, begun, watch)
+                ended = work.carry_on_here(workspace, begun, watch)
             except KeyboardInterrupt:
                 running.cancel_run(workspace, begun)
                 raise
@@ -110,6 +113,9 @@ def runs(
     json: Json = False,
 ) -> None:
     """Show the runs so far, newest first."""
+    from likelier.cli import show
+    from likelier.service import runs as running
+
     with opened(home) as workspace, workspace.store.read() as connection:
         listed = running.run_history(connection, name)
     if json:
@@ -125,6 +131,8 @@ def cancel(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its beginning.")], home: Home = None
 ) -> None:
     """Stop a run that is queued or running."""
+    from likelier.service import runs as running
+
     with opened(home) as workspace:
         with workspace.store.read() as connection:
             found = running.find_run(connection, run_id)
@@ -136,6 +144,9 @@ def export_scores(
     name: InstanceName, output: Output, run_id: RunId = None, home: Home = None, json: Json = False
 ) -> None:
     """Write the scores to a .parquet, .csv or .jsonl file."""
+    from likelier.service import runs as running
+    from likelier.service import scores
+
     with opened(home) as workspace:
         with workspace.store.read() as connection:
             found = running.find_published(connection, name, run_id)
@@ -149,6 +160,8 @@ def export_scores(
 @app.command()
 def report(name: InstanceName, output: Output, run_id: RunId = None, home: Home = None, json: Json = False) -> None:
     """Write the insights as one HTML page that needs no network."""
+    from likelier.service import reports
+
     with opened(home) as workspace:
         found = reports.write_report(workspace, name, run_id, output)
     if json:
@@ -165,6 +178,9 @@ def profile(
     json: Json = False,
 ) -> None:
     """Show one person: attributes, activity, scores with their reasons."""
+    from likelier.cli import show
+    from likelier.service import profiles
+
     with opened(home) as workspace:
         found = profiles.find_profile(workspace, namespace, identity)
     if json:
@@ -185,6 +201,9 @@ def ingest(
     json: Json = False,
 ) -> None:
     """Append files of events or profile attributes to a dataset."""
+    from likelier.cli import show
+    from likelier.service import data
+
     with opened(home) as workspace, progress_bar() as bar:
         task = bar.add_task("Ingesting", total=1.0, rows="")
 
@@ -205,6 +224,9 @@ def datasets(
     json: Json = False,
 ) -> None:
     """List the datasets, or look at one: fields, dates, completeness, identities, preview."""
+    from likelier.cli import show
+    from likelier.service import data
+
     with opened(home) as workspace:
         if dataset is None:
             listed = data.dataset_list(workspace)
@@ -225,12 +247,17 @@ def datasets(
 @app.command()
 def check(instance_file: InstanceFile, as_of: AsOf = None, home: Home = None, json: Json = False) -> None:
     """Count before a run is spent: windows, people, floors, warnings, suggestions. Trains nothing."""
+    from likelier.cli import show
+    from likelier.instance import load_instance
+    from likelier.service import work
+    from likelier.service.instances import refuse_unfit
+
     instance = load_instance(instance_file)
     moment = parse_moment(as_of) if as_of else None
     with opened(home) as workspace:
-        running.refuse_unfit(workspace, instance)
+        refuse_unfit(workspace, instance)
         with margin().status("Counting"):
-            found = running.check_instance(workspace, instance, moment)
+            found = work.check_instance(workspace, instance, moment)
     if json:
         print_json(found)
     else:
@@ -243,18 +270,23 @@ def check(instance_file: InstanceFile, as_of: AsOf = None, home: Home = None, js
 
 @app.command()
 def simulate(
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to fill.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="The folder to fill; else in the home folder.")
+    ] = None,
     profiles: Annotated[int, typer.Option(min=1, help="How many people.")] = 20_000,
     days: Annotated[int, typer.Option(min=1, help="Days of history.")] = 365,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
     file_format: Annotated[Format, typer.Option("--format", help="The files' format.")] = Format.PARQUET,
+    home: Home = None,
     json: Json = False,
 ) -> None:
     """Write a shop's simulated events, with the true probabilities beside them."""
+    from likelier import simulate as simulation
+
     with progress_bar() as bar:
         task = bar.add_task("Simulating", total=1.0, rows="")
         made = simulation.simulate(
-            output,
+            output or read_settings(home=home).home / "simulated",
             profiles=profiles,
             days=days,
             seed=seed,
@@ -275,6 +307,8 @@ def demo(
     json: Json = False,
 ) -> None:
     """Simulate a shop, ingest its events, find who will buy and who will stay away, write the reports."""
+    from likelier.service import demo as demos
+
     with opened(home) as workspace:
         with progress_bar() as bar:
             task = bar.add_task("Simulating a shop", total=1.0, rows="")
@@ -292,6 +326,11 @@ def demo(
 
 
 def _demo_run(workspace: Workspace, instance: Instance, seed: int, *, quiet: bool) -> dict[str, Any]:
+    from likelier.cli import show
+    from likelier.service import demo as demos
+    from likelier.service import reports
+    from likelier.service import runs as running
+
     with run_bar() as watch:
         ended = demos.run_demo(workspace, person_at_the_keyboard(), instance, seed=seed, watch=watch)
     insights = reports.insights_of(workspace, ended)

@@ -20,8 +20,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from likelier.errors import LikelierError, RunError, UsageError
-from likelier.runs.execute import Watch
-from likelier.runs.records import Failure
+from likelier.runs.records import Failure, Watch
 from likelier.runs.records import Progress as RunProgress
 from likelier.service.workspace import Workspace, open_workspace
 from likelier.settings import read_settings

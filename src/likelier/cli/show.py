@@ -12,9 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from likelier.cli.frame import plain
-from likelier.events.ingest import IngestResult
 from likelier.insights import words
-from likelier.pipeline.floors import LEAST_OTHERS, LEAST_QUALIFYING
 from likelier.runs.records import Run, State
 from likelier.timespan import DAY
 
@@ -211,6 +209,8 @@ def check(console: Console, name: str, found: Mapping[str, Any]) -> None:
 
 def _floors(found: Mapping[str, Any]) -> Table:
     """What there is against what is needed."""
+    from likelier.pipeline.floors import LEAST_OTHERS, LEAST_QUALIFYING  # noqa: PLC0415
+
     windows, counts = found["windows"], found.get("counts")
     table = grid("", "There is", "Needed", "", right=("There is", "Needed"))
     rows = [("Days of history", windows["history_days"], windows["history_needed_days"])]
@@ -227,7 +227,7 @@ def _floors(found: Mapping[str, Any]) -> Table:
     return table
 
 
-def ingested(console: Console, name: str, done: IngestResult) -> None:
+def ingested(console: Console, name: str, done: Any) -> None:
     table = grid("Rows", "", right=("",))
     table.add_row("accepted", f"{done.accepted:,}")
     table.add_row("duplicate", f"{done.duplicate:,}")

@@ -31,7 +31,7 @@ from likelier.errors import LikelierError, RunError, StorageError, TransientErro
 from likelier.instance import Instance
 from likelier.lake import Lake
 from likelier.runs.owners import claim_of
-from likelier.runs.records import Failure, LeaseLostError, Progress, Run, RunCancelledError
+from likelier.runs.records import Failure, LeaseLostError, Progress, Run, RunCancelledError, Watch
 from likelier.timespan import next_midnight
 
 ATTEMPTS_WAIT = 0.5
@@ -131,9 +131,6 @@ class Bench:
         """The folder of this claim on the run."""
         assert run.lease is not None
         return self.folder / run.id / claim_of(run.lease.owner)
-
-
-Watch = Callable[[Progress], None]
 
 
 def carry_on(run: Run, instance: Instance, bench: Bench, watch: Watch = lambda _: None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -73,6 +73,9 @@ class Progress:
     stage: str
     fraction: float = 0.0
     rows: int = 0
+
+
+Watch = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)

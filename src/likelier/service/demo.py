@@ -8,11 +8,11 @@ from pathlib import Path
 
 from likelier.access.identity import Actor
 from likelier.instance import Instance, make_instance
-from likelier.runs.execute import Watch
-from likelier.runs.records import Run
+from likelier.runs.records import Run, Watch
 from likelier.service.data import ingest_files
 from likelier.service.instances import save_instance
-from likelier.service.runs import carry_on_here, start_run
+from likelier.service.runs import start_run
+from likelier.service.work import carry_on_here
 from likelier.service.workspace import Workspace
 from likelier.simulate import simulate
 from likelier.simulate.simulation import ATTRIBUTES

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from likelier.access.identity import Actor
-from likelier.errors import UnknownNameError
-from likelier.instance import Instance, make_instance
+from likelier.datasets import open_dataset
+from likelier.instance import Instance, ask, make_instance
 from likelier.service.workspace import Workspace
 from likelier.store import instances as stored
 from likelier.store.instances import Status
@@ -28,12 +28,9 @@ def save_instance(workspace: Workspace, actor: Actor, wanted: Instance) -> store
         return _update(connection, workspace, actor, found, wanted)
 
 
-def find_instance(connection: Connection, name: str) -> stored.Instance:
-    """Find an instance by its name or id."""
-    found = stored.find_named(connection, name) or stored.find(connection, name)
-    if found is None:
-        raise UnknownNameError("instance", name, stored.names(connection))
-    return found
+def refuse_unfit(workspace: Workspace, instance: Instance) -> None:
+    """Raise the error of an instance that does not fit its datasets, before anything is recorded."""
+    ask(instance, [open_dataset(workspace.lake, name) for name in instance.datasets])
 
 
 def whole_instance(connection: Connection, instance: stored.Instance, version: int | None = None) -> Instance:

@@ -12,9 +12,9 @@ from likelier.errors import UsageError
 from likelier.insights.reports import report
 from likelier.runs.records import Run
 from likelier.service.files import whole_file
-from likelier.service.instances import find_instance
 from likelier.service.runs import details, find_run
 from likelier.service.workspace import Workspace
+from likelier.store import instances as stored
 from likelier.store import runs as records
 
 
@@ -36,7 +36,7 @@ def write_report(workspace: Workspace, name: str, run_id: str | None, path: Path
 
 
 def _told(connection: Connection, name: str, run_id: str | None) -> Run:
-    instance = find_instance(connection, name)
+    instance = stored.get(connection, name)
     if run_id:
         run = find_run(connection, run_id)
         if run.instance_id != instance.id:

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection
 
-from likelier import pipeline
 from likelier.access.identity import Actor
-from likelier.datasets import open_dataset
 from likelier.errors import LikelierError, UnknownNameError, UsageError
-from likelier.instance import Instance, ask
-from likelier.runs.execute import Bench, Watch, carry_on
 from likelier.runs.owners import is_gone, this_process
-from likelier.runs.records import LeaseLostError, Run, State
-from likelier.service.instances import find_instance, whole_instance
+from likelier.runs.records import Run, State
 from likelier.service.workspace import Workspace
 from likelier.store import instances as stored
 from likelier.store import runs as records
 from likelier.store.runs import Ledger
-from likelier.timespan import next_midnight
 
 
 class RunUnderWayError(LikelierError):
@@ -58,67 +51,12 @@ def start_run(
     return start_run(workspace, actor, instance, as_of=as_of, seed=seed)
 
 
-def refuse_unfit(workspace: Workspace, instance: Instance) -> None:
-    """Raise the error of an instance that does not fit its datasets, before anything is recorded."""
-    ask(instance, [open_dataset(workspace.lake, name) for name in instance.datasets])
-
-
-def check_instance(workspace: Workspace, instance: Instance, as_of: dt.datetime | None) -> dict[str, Any]:
-    """Count what a run would find, and train nothing."""
-    with workspace.engine() as engine:
-        moment = as_of or next_midnight(pipeline.newest_event(engine, workspace.lake, instance.datasets))
-        return pipeline.preflight(instance, moment, engine=engine, lake=workspace.lake)
-
-
-def carry_on_here(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> Run:
-    """Carry a run on in this process, or watch it while another does; answer it as it ended."""
-    while run.state.active:
-        claimed = claim(workspace, run)
-        if claimed is None:
-            if run.progress:
-                watch(run.progress)
-            time.sleep(workspace.settings.beat_seconds)
-        else:
-            work_on(workspace, claimed, watch)
-        with workspace.store.read() as connection:
-            run = _still_there(connection, run)
-    return run
-
-
 def claim(workspace: Workspace, run: Run) -> Run | None:
     """Take a run that nobody carries on."""
     now = workspace.clock()
     gone = run.lease.owner if run.lease and is_gone(run.lease.owner) else None
     return Ledger(workspace.store).claim(
-        run.id, this_process(workspace.new_id()), now=now, until=now + _lease(workspace), instead_of=gone
-    )
-
-
-def work_on(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> None:
-    """Carry a claimed run to its end; when another process took it over meanwhile, leave it to that."""
-    with workspace.store.read() as connection:
-        instance = stored.find(connection, run.instance_id)
-        assert instance is not None
-        whole = whole_instance(connection, instance, run.version)
-    try:
-        carry_on(run, whole, bench(workspace), watch)
-    except LeaseLostError:
-        return
-
-
-def bench(workspace: Workspace) -> Bench:
-    settings = workspace.settings
-    return Bench(
-        ledger=Ledger(workspace.store),
-        stages=pipeline,
-        lake=workspace.lake,
-        engine=workspace.engine,
-        folder=settings.runs,
-        clock=workspace.clock,
-        lease=_lease(workspace),
-        beat_seconds=settings.beat_seconds,
-        attempts=settings.attempts,
-        minimum_auc=settings.minimum_auc,
+        run.id, this_process(workspace.new_id()), now=now, until=now + lease(workspace), instead_of=gone
     )
 
 
@@ -141,7 +79,7 @@ def find_run(connection: Connection, run_id: str) -> Run:
 
 def find_published(connection: Connection, name: str, run_id: str | None = None) -> Run:
     """Find the run whose scores are asked for: the one named, else the instance's latest that gave some."""
-    instance = find_instance(connection, name)
+    instance = stored.get(connection, name)
     run = find_run(connection, run_id) if run_id else records.published(connection, instance.id)
     if run is None:
         raise UsageError(f"'{instance.name}' has no scores yet. Run it: likelier run.")
@@ -152,7 +90,7 @@ def find_published(connection: Connection, name: str, run_id: str | None = None)
 
 def run_history(connection: Connection, name: str | None = None, limit: int | None = None) -> list[Run]:
     """Runs of one instance or of all, newest first."""
-    instance_id = find_instance(connection, name).id if name else None
+    instance_id = stored.get(connection, name).id if name else None
     return records.history(connection, instance_id=instance_id, limit=limit)
 
 
@@ -210,12 +148,5 @@ def _give_up_orphan(workspace: Workspace, run: Run) -> None:
     Ledger(workspace.store).cancel(claimed, now=workspace.clock())
 
 
-def _still_there(connection: Connection, run: Run) -> Run:
-    found = records.find(connection, run.id)
-    if found is None:
-        raise UsageError(f"'{run.instance}' was deleted meanwhile.")
-    return found
-
-
-def _lease(workspace: Workspace) -> dt.timedelta:
+def lease(workspace: Workspace) -> dt.timedelta:
     return dt.timedelta(seconds=workspace.settings.lease_seconds)

@@ -7,11 +7,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from likelier.backend import DuckDB
 from likelier.lake import Lake
 from likelier.settings import Settings
 from likelier.store.database import Store, open_store
+
+if TYPE_CHECKING:
+    from likelier.backend import DuckDB
 
 
 def now() -> dt.datetime:
@@ -33,6 +36,8 @@ class Workspace:
     new_id: Callable[[], str] = new_id
 
     def engine(self) -> DuckDB:
+        from likelier.backend import DuckDB  # noqa: PLC0415 - much that is looked at needs no engine, which is slow to load
+
         return DuckDB(self.settings.memory, self.settings.threads or None)
 
 

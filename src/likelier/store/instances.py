@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from likelier.errors import UsageError
+from likelier.errors import UnknownNameError, UsageError
 from likelier.store.tables import insights, instance_versions, instances, runs
 
 
@@ -89,6 +89,14 @@ def find(connection: Connection, instance_id: str) -> Instance | None:
 
 def find_named(connection: Connection, name: str) -> Instance | None:
     return _one(connection, instances.c.name == name)
+
+
+def get(connection: Connection, name: str) -> Instance:
+    """Find an instance by its name or id, or tell the names there are."""
+    found = find_named(connection, name) or find(connection, name)
+    if found is None:
+        raise UnknownNameError("instance", name, names(connection))
+    return found
 
 
 def names(connection: Connection) -> list[str]:

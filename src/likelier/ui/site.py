@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from likelier.access.identity import Actor, person_at_the_keyboard
 from likelier.runs.records import Run
-from likelier.service.runs import carry_on_here
+from likelier.service.work import carry_on_here
 from likelier.service.workspace import Workspace
 
 

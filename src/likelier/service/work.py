@@ -1,0 +1,79 @@
+"""Doing what was asked for: pre-flight, and carrying runs on in this process."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from typing import Any
+
+from sqlalchemy import Connection
+
+from likelier import pipeline
+from likelier.errors import UsageError
+from likelier.instance import Instance
+from likelier.runs.execute import Bench, carry_on
+from likelier.runs.records import LeaseLostError, Run, Watch
+from likelier.service.instances import whole_instance
+from likelier.service.runs import claim, lease
+from likelier.service.workspace import Workspace
+from likelier.store import instances as stored
+from likelier.store import runs as records
+from likelier.store.runs import Ledger
+from likelier.timespan import next_midnight
+
+
+def check_instance(workspace: Workspace, instance: Instance, as_of: dt.datetime | None) -> dict[str, Any]:
+    """Count what a run would find, and train nothing."""
+    with workspace.engine() as engine:
+        moment = as_of or next_midnight(pipeline.newest_event(engine, workspace.lake, instance.datasets))
+        return pipeline.preflight(instance, moment, engine=engine, lake=workspace.lake)
+
+
+def carry_on_here(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> Run:
+    """Carry a run on in this process, or watch it while another does; answer it as it ended."""
+    while run.state.active:
+        claimed = claim(workspace, run)
+        if claimed is None:
+            if run.progress:
+                watch(run.progress)
+            time.sleep(workspace.settings.beat_seconds)
+        else:
+            work_on(workspace, claimed, watch)
+        with workspace.store.read() as connection:
+            run = _still_there(connection, run)
+    return run
+
+
+def work_on(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> None:
+    """Carry a claimed run to its end; when another process took it over meanwhile, leave it to that."""
+    with workspace.store.read() as connection:
+        instance = stored.find(connection, run.instance_id)
+        assert instance is not None
+        whole = whole_instance(connection, instance, run.version)
+    try:
+        carry_on(run, whole, bench(workspace), watch)
+    except LeaseLostError:
+        return
+
+
+def bench(workspace: Workspace) -> Bench:
+    settings = workspace.settings
+    return Bench(
+        ledger=Ledger(workspace.store),
+        stages=pipeline,
+        lake=workspace.lake,
+        engine=workspace.engine,
+        folder=settings.runs,
+        clock=workspace.clock,
+        lease=lease(workspace),
+        beat_seconds=settings.beat_seconds,
+        attempts=settings.attempts,
+        minimum_auc=settings.minimum_auc,
+    )
+
+
+def _still_there(connection: Connection, run: Run) -> Run:
+    found = records.find(connection, run.id)
+    if found is None:
+        raise UsageError(f"'{run.instance}' was deleted meanwhile.")
+    return found
