@@ -11,7 +11,8 @@ import pytest
 import zstandard
 
 from likelier.errors import UnknownNameError, UsageError
-from likelier.simulate import BUY, CANCEL, LAPSE, Simulation, simulate
+from likelier.instance import parse_instance
+from likelier.simulate import BUY, CANCEL, KINDS, LAPSE, Simulation, simulate
 
 END = dt.datetime(2026, 7, 1, tzinfo=dt.UTC)
 GOALS = (BUY, LAPSE, CANCEL)
@@ -88,9 +89,23 @@ def test_outcomes_are_written_only_when_asked(tmp_path: Path) -> None:
         assert row["happened"] == (done if row["goal"] == BUY.name else not done)
 
 
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"shop"}))
+def test_other_kinds_keep_their_word(kind: str, tmp_path: Path) -> None:
+    made = simulate(tmp_path, profiles=1_500, days=150, seed=6, kind=kind)
+    truth_is_what_happens(made)
+    events = read(made.event_files)
+    assert 15 < events.num_rows / made.profiles < 150
+    assert any(name.startswith("web.") for name in events.column_names) == KINDS[kind].web
+    assert ("productListItems.SKU" in events.column_names) != KINDS[kind].content
+
+
 def test_the_truth_is_what_then_happens(shop: Simulation) -> None:
-    truth = pq.read_table(shop.truth)
-    for goal in GOALS:
+    truth_is_what_happens(shop)
+
+
+def truth_is_what_happens(made: Simulation) -> None:
+    truth = pq.read_table(made.truth)
+    for goal in made.goals:
         rows = truth.filter(pa.compute.equal(truth["goal"], goal.name))
         chance, happened = rows["probability"].to_numpy(), rows["happened"].to_numpy()
         assert 0 < chance.min() <= chance.max() < 1
@@ -107,11 +122,29 @@ def test_rates_are_plausible(shop: Simulation, events: pa.Table) -> None:
         for step in ("productViews", "productListAdds", "checkouts", "purchases")
     )
     assert 15 < events.num_rows / shop.profiles < 80
-    assert count["web.webPageDetails.name"] > views > adds > checkouts > purchases == shop.orders
+    assert count["web.webPageDetails.name"] > views > adds > checkouts > purchases > shop.orders  # testers order too
     assert 0.02 < purchases / views < 0.2
     truth = pq.read_table(shop.truth).to_pylist()
     for goal, low, high in ((BUY, 0.1, 0.4), (LAPSE, 0.2, 0.6), (CANCEL, 0.05, 0.3)):
         assert low < np.mean([row["happened"] for row in truth if row["goal"] == goal.name]) < high
+
+
+def test_bots_and_testers_are_no_customers(shop: Simulation, events: pa.Table) -> None:
+    strange = pa.compute.greater(events["identityMap.CRMID"], f"C{shop.profiles - 1:09d}")
+    rows = events.filter(strange).to_pylist()
+    assert 0 < len(rows) < events.num_rows / 10
+    by_whom = {row["identityMap.CRMID"]: 0 for row in rows}
+    assert len(by_whom) == 3  # two bots, one tester
+    tester = [row for row in rows if row["commerce.purchases.value"]]
+    assert {row["productListItems.SKU"][0] for row in tester} == {"TEST-0001"}
+    truth = pq.read_table(shop.truth)
+    assert not by_whom.keys() & set(truth["id"].to_pylist())
+
+
+def test_instances_of_the_goals_can_be_read(shop: Simulation) -> None:
+    for goal in json.loads(shop.drivers.read_text()):
+        instance = parse_instance(json.dumps(goal["instance"]))
+        assert instance.name == goal["goal"]
 
 
 def test_orders_add_up(events: pa.Table) -> None:

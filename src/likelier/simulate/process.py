@@ -14,6 +14,7 @@ import numba
 import numpy as np
 
 from likelier.simulate.chance import begin, normal, poisson, uniform
+from likelier.simulate.goals import CANCELLATION, NOTHING, PURCHASE, VISIT
 from likelier.simulate.kinds import Habits
 
 NEVER = -100_000  # a day long ago
@@ -46,13 +47,14 @@ PERSON = np.dtype(
 STATE = np.dtype(
     [
         ("last_visit", "i4"),
-        ("last_purchase", "i4"),
         ("last_message", "i4"),
         ("visits", "f8"),  # sums that fade: with a time constant of 14 days
         ("custom", "f8"),  # visits again, 60 days
         ("views", "f8"),  # 7 days
         ("cart", "f8"),  # 5 days, emptied by a purchase
+        ("sated", "f8"),  # 7 days, 1 after each purchase
         ("purchases", "f8"),  # 60 days
+        ("mail", "f8"),  # 3 days, 1 after each message
         ("crashes", "f8"),  # 5 days
         ("failures", "f8"),  # 7 days, of payment
         ("tier", "i1"),
@@ -93,11 +95,11 @@ CALENDAR = np.dtype([("visit", "f8"), ("buy", "f8"), ("weekend", "f8"), ("campai
 NO_PLAN, SHORT, LONG = 0, 1, 2
 SAME, STARTED, RENEWED, FAILED, CANCELLED, ENDED = 0, 1, 2, 3, 4, 5  # changes of a plan
 
-NOTHING, VISIT, PURCHASE, CANCELLATION = 0, 1, 2, 3  # what a goal may wait for
-
 FADE_VISITS, FADE_CUSTOM, FADE_VIEWS, FADE_CART = (float(np.exp(-1 / days)) for days in (14, 60, 7, 5))
-FADE_PURCHASES, FADE_CRASHES, FADE_FAILURES = (float(np.exp(-1 / days)) for days in (60, 5, 7))
-TIERS = (2.2, 4.0)  # fading purchases that lift to silver, to gold
+FADE_SATED, FADE_PURCHASES, FADE_MAIL = (float(np.exp(-1 / days)) for days in (7, 60, 3))
+FADE_CRASHES, FADE_FAILURES = (float(np.exp(-1 / days)) for days in (5, 7))
+LONG_AWAY = 400
+AWAY = np.log1p(np.arange(LONG_AWAY + 1) / 4.0)  # how far away a person is who has not come for so many days
 CONTACT_DAYS = 60  # campaigns go to people seen in this many days
 
 
@@ -108,19 +110,25 @@ def chance(log_odds: float) -> float:
 
 
 @numba.njit(cache=True)
+def _much(amount: float, half: float) -> float:
+    """Say how much an amount is, from 0 to 1; `half` gives 0.5."""
+    return amount / (amount + half)
+
+
+@numba.njit(cache=True)
 def visit_chance(person: Any, state: Any, today: Any, day: int, habits: Habits) -> float:
     """Give the probability of a visit today."""
     away = day - state.last_visit
     odds = habits.visit + person.habit + person.age_lift + person.country_lift + today.visit
-    odds += habits.visit_recency * np.log1p(away / 4.0) + habits.visit_momentum * np.log1p(state.visits)
-    odds += habits.visit_custom * np.log1p(state.custom)
+    odds += habits.visit_recency * AWAY[min(away, LONG_AWAY)] + habits.visit_momentum * _much(state.visits, 1.0)
+    odds += habits.visit_custom * _much(state.custom, 4.0)
     odds += habits.visit_cart * min(state.cart, 2.0) + habits.visit_crash * min(state.crashes, 1.0)
     odds += person.weekend * today.weekend
     if person.response > 0.0:
-        odds += habits.visit_message * person.response * 0.5 ** ((day - state.last_message) / 2.0)
+        odds += habits.visit_message * person.response * state.mail
     if person.regularity > 0.0:
         late = (away - person.gap) / (0.12 * person.gap + 1.0)
-        odds += habits.visit_rhythm * person.regularity * (np.exp(-0.5 * late * late) - 0.35)
+        odds += habits.visit_rhythm * person.regularity * (1.0 / (1.0 + late * late) - 0.35)
     if state.plan != NO_PLAN:
         odds += habits.visit_plan
         if state.plan_end - day <= 5:
@@ -129,14 +137,14 @@ def visit_chance(person: Any, state: Any, today: Any, day: int, habits: Habits) 
 
 
 @numba.njit(cache=True)
-def buy_chance(person: Any, state: Any, today: Any, day: int, habits: Habits) -> float:
+def buy_chance(person: Any, state: Any, today: Any, habits: Habits) -> float:
     """Give the probability that a visit of today buys."""
     odds = habits.buy + person.inclination + today.buy + habits.buy_mobile * person.mobile
-    odds += habits.buy_cart * min(state.cart, 2.0) + habits.buy_views * np.log1p(state.views)
-    odds += habits.buy_sated * np.exp(-(day - state.last_purchase) / 7.0)
-    odds += habits.buy_loyal * np.log1p(state.purchases) + habits.buy_tier * state.tier
+    odds += habits.buy_cart * min(state.cart, 2.0) + habits.buy_views * _much(state.views, 4.0)
+    odds += habits.buy_sated * state.sated
+    odds += habits.buy_loyal * _much(state.purchases, 2.0) + habits.buy_tier * state.tier
     if person.response > 0.0:
-        odds += habits.buy_message * person.response * 0.5 ** ((day - state.last_message) / 2.0)
+        odds += habits.buy_message * person.response * state.mail
     if state.plan != NO_PLAN:
         odds += habits.buy_plan
     return chance(odds)
@@ -153,8 +161,9 @@ def cancel_chance(state: Any, day: int, habits: Habits) -> float:
     """Give the probability that a running plan is cancelled today."""
     if state.plan == NO_PLAN or state.cancelled or day >= state.plan_end:
         return 0.0
-    odds = habits.cancel + habits.cancel_idle * np.log1p((day - state.last_visit) / 4.0)
-    odds += habits.cancel_failed * min(state.failures, 1.0)
+    odds = habits.cancel + habits.cancel_idle * AWAY[min(day - state.last_visit, LONG_AWAY)]
+    odds += habits.cancel_used * _much(state.custom, 4.0)
+    odds += habits.cancel_failed * min(state.failures, 1.0) + habits.cancel_crash * min(state.crashes, 1.0)
     if state.plan_end - day <= 5:
         odds += habits.cancel_renewal
     if day - state.plan_start <= term_days(state, habits):
@@ -170,11 +179,13 @@ def take_plan(state: Any, day: int, habits: Habits, rng: Any) -> None:
 
 
 @numba.njit(cache=True)
-def advance(person: Any, state: Any, today: Any, day: int, habits: Habits, barred: int, rng: Any, seen: Any) -> float:
+def advance(
+    person: Any, state: Any, today: Any, day: int, habits: Habits, barred: int, luck: float, rng: Any, seen: Any
+) -> float:  # fmt: skip
     """Live one day: change `state`, say in `seen` what happened, and answer the probability of what is `barred`.
 
     What is barred (a goal that has not been met yet) is kept from happening, so that a path can be weighed by the
-    probabilities of its days instead of counted by its outcome.
+    probabilities of its days instead of counted by its outcome. `luck`, a number from [0, 1), decides about a visit.
     """
     seen.visited = seen.bought = seen.views = seen.adds = seen.removed = seen.messaged = 0
     seen.crashed = seen.promoted = 0
@@ -188,6 +199,7 @@ def advance(person: Any, state: Any, today: Any, day: int, habits: Habits, barre
         if mailed and uniform(rng) < habits.reach:
             seen.messaged = 1
             state.last_message = day
+            state.mail = 1.0
         visit = visit_chance(person, state, today, day, habits)
     if state.plan != NO_PLAN:
         cancel = cancel_chance(state, day, habits)
@@ -198,21 +210,28 @@ def advance(person: Any, state: Any, today: Any, day: int, habits: Habits, barre
     if barred == VISIT:
         hazard, visit = visit, 0.0
     elif barred == PURCHASE:
-        hazard = visit * buy_chance(person, state, today, day, habits)
+        hazard = visit * buy_chance(person, state, today, habits)
         visit = (visit - hazard) / (1.0 - hazard)
-    visited = uniform(rng) < visit
+    visited = luck < visit
     if visited and barred != PURCHASE:
-        buy = buy_chance(person, state, today, day, habits)
+        buy = buy_chance(person, state, today, habits)
+    _fade(state)
+    if visited:
+        _visit(state, day, buy, habits, rng, seen)
+    return hazard
+
+
+@numba.njit(cache=True)
+def _fade(state: Any) -> None:
     state.visits *= FADE_VISITS
     state.custom *= FADE_CUSTOM
     state.views *= FADE_VIEWS
     state.cart *= FADE_CART
+    state.sated *= FADE_SATED
     state.purchases *= FADE_PURCHASES
+    state.mail *= FADE_MAIL
     state.crashes *= FADE_CRASHES
     state.failures *= FADE_FAILURES
-    if visited:
-        _visit(state, day, buy, habits, rng, seen)
-    return hazard
 
 
 @numba.njit(cache=True)
@@ -224,19 +243,22 @@ def _visit(state: Any, day: int, buy: float, habits: Habits, rng: Any, seen: Any
         seen.views = max(seen.views, 1)
         state.cart = 0.0
         state.purchases += 1.0
-        state.last_purchase = day
-        if state.tier < 2 and state.purchases > TIERS[state.tier]:
+        state.sated = 1.0
+        if state.tier < 2 and state.purchases > (habits.gold if state.tier else habits.silver):
             state.tier += 1
             seen.promoted = 1
-        if state.plan == NO_PLAN and uniform(rng) < habits.join_plan:
+        if state.plan == NO_PLAN and uniform(rng) < habits.plan_at_purchase:
             take_plan(state, day, habits, rng)
             seen.plan_change = STARTED
-    elif seen.views > 0 and uniform(rng) < chance(habits.add + habits.add_views * np.log1p(state.views + seen.views)):
+    elif seen.views > 0 and uniform(rng) < chance(habits.add + habits.add_views * _much(state.views + seen.views, 4.0)):
         seen.adds = 1 + min(poisson(rng, 0.4), 4)
         state.cart += seen.adds
     elif state.cart > 0.3 and uniform(rng) < habits.remove:
         seen.removed = 1
         state.cart = 0.0
+    if habits.plan_at_visit > 0.0 and state.plan == NO_PLAN and uniform(rng) < habits.plan_at_visit:
+        take_plan(state, day, habits, rng)
+        seen.plan_change = STARTED
     if state.app and uniform(rng) < habits.crash:
         seen.crashed = 1
         state.crashes += 1.0
@@ -293,7 +315,8 @@ def meet(person: Any, state: Any, days: int, categories: int, habits: Habits, rn
     state.app = uniform(rng) < habits.app
     state.tier = 0
     state.plan, state.cancelled, state.plan_start, state.plan_end = NO_PLAN, 0, NEVER, NEVER
-    state.last_purchase = state.last_message = state.last_visit = NEVER
+    state.last_message = state.last_visit = NEVER
+    state.sated = state.mail = 0.0
     state.visits = state.custom = state.views = state.cart = state.purchases = state.crashes = state.failures = 0.0
     if not newcomer:
         state.last_visit = -BURN_IN - 1 - int(60 * uniform(rng) ** 2)
@@ -344,7 +367,7 @@ def live(
                 states[who], active[who] = state_row[0], last_told
             today = calendar[day + BURN_IN]
             newly = state.last_visit == NEVER
-            advance(person, state, today, day, habits, NOTHING, rng, seen)
+            advance(person, state, today, day, habits, NOTHING, uniform(rng), rng, seen)
             if seen.messaged:
                 mailed = today.campaign
             told = newly or seen.visited or seen.messaged or seen.promoted or seen.plan_change != SAME
@@ -370,18 +393,28 @@ def live(
 @numba.njit(cache=True)
 def survive(
     seed: int, profiles: Any, persons: Any, states: Any, cut_off: int, window: int, calendar: Any, habits: Habits,
-    barred: int, paths: int, answer: Any,
+    barred: int, strata: Any, answer: Any,
 ) -> None:  # fmt: skip
-    """Answer for each profile the probability that what is barred does not happen in the window, over many paths."""
+    """Answer for each profile the probability that what is barred does not happen in the window, over many paths.
+
+    The luck of a day is spread evenly over the paths: `strata[day, path]` are permutations of the paths (Latin
+    hypercube sampling), turned by a random step per profile and day, so that each path by itself is as random as ever.
+    """
     rng, seen_row, state_row = np.zeros(1, np.uint64), np.zeros(1, DAY), states[:1].copy()
+    paths = strata.shape[1]
+    turns = np.zeros(window, np.int64)
     for who in range(len(states)):
         total = 0.0
         begin(rng, seed, profiles[who], FIRST_PATH + barred)
-        for _ in range(paths):
+        for ahead in range(window):
+            turns[ahead] = int(paths * uniform(rng))
+        for path in range(paths):
             state_row[0] = states[who]
             weight = 1.0
-            for day in range(cut_off, cut_off + window):
+            for ahead in range(window):
+                day = cut_off + ahead
+                luck = ((strata[ahead, path] + turns[ahead]) % paths + uniform(rng)) / paths
                 today = calendar[day + BURN_IN]
-                weight *= 1.0 - advance(persons[who], state_row[0], today, day, habits, barred, rng, seen_row[0])
+                weight *= 1.0 - advance(persons[who], state_row[0], today, day, habits, barred, luck, rng, seen_row[0])
             total += weight
         answer[who] = total / paths

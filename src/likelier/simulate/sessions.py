@@ -15,14 +15,15 @@ from likelier.simulate.catalogue import (
     CONFIRMATION,
     HELP,
     HOME,
-    MEMBERSHIP,
     NEW,
     RESULTS,
     SALE,
     WISHLIST,
 )
-from likelier.simulate.chance import begin, uniform
-from likelier.simulate.process import CANCELLED, ENDED, FULL, SAME
+from likelier.simulate.chance import begin, poisson, uniform
+from likelier.simulate.kinds import Habits
+from likelier.simulate.process import ENDED, FULL, SAME
+from likelier.timespan import DAY_US
 
 EVENT = np.dtype(
     [
@@ -30,7 +31,7 @@ EVENT = np.dtype(
         ("who", "i4"),
         ("number", "i4"),  # of the person's events
         ("kind", "i1"),
-        ("device", "i1"),
+        ("device", "i1"),  # -1: none
         ("referrer", "i1"),  # -1: none
         ("items", "i1"),
         ("app", "i1"),
@@ -54,18 +55,20 @@ ITEM = np.dtype([("product", "i4"), ("quantity", "i4"), ("price", "f8")], align=
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
-DAY_US = 24 * HOUR
 INK = 1  # purpose of random numbers
-MOST_IN_CART = 8
+MOST_IN_CART = 20
+CART_DAYS = 30  # after which a cart is cleared
+ROOM = 128, 512  # events and items that one day may take at most
 
 
 @numba.njit(cache=True)
-def _write(events: Any, used: Any, who: int, kind: int, moment: int) -> Any:
+def write(events: Any, used: Any, who: int, kind: int, moment: int, device: int, app: int, page: int) -> Any:
     """Take the next empty row."""
     row = events[used[0]]
     row.moment, row.who, row.kind, row.number = moment, who, kind, used[2]
-    row.device = row.referrer = row.page = row.keyword = row.campaign = row.order = -1
-    row.items = row.app = row.plan = row.plan_change = row.reason = 0
+    row.device, row.app, row.page = device, app, page
+    row.referrer = row.keyword = row.campaign = row.order = -1
+    row.items = row.plan = row.plan_change = row.reason = 0
     row.plan_start = row.plan_end = 0
     row.total = 0.0
     used[0] += 1
@@ -74,11 +77,13 @@ def _write(events: Any, used: Any, who: int, kind: int, moment: int) -> Any:
 
 
 @numba.njit(cache=True)
-def _write_item(items: Any, used: Any, product: int, quantity: int, price: float) -> float:
+def write_item(row: Any, items: Any, used: Any, product: int, quantity: int, price: float) -> None:
+    """Add a product to the event just written."""
     item = items[used[1]]
     item.product, item.quantity, item.price = product, quantity, price * quantity
+    row.items += 1
+    row.total += price * quantity
     used[1] += 1
-    return price * quantity
 
 
 @numba.njit(cache=True)
@@ -90,124 +95,135 @@ def _choose(person: Any, first: Any, ink: Any) -> int:
 
 
 @numba.njit(cache=True)
-def _pause(ink: Any) -> int:
+def pause(ink: Any) -> int:
+    """Draw the time until the next click."""
     return int(SECOND * (4.0 - 35.0 * np.log(1.0 - uniform(ink))))
 
 
 @numba.njit(cache=True)
 def _session(
-    who: int, person: Any, seen: Any, midnight: int, first: Any, prices: Any, hours: Any, cart: Any, orders: int,
+    who: int, person: Any, seen: Any, first: Any, prices: Any, hours: Any, habits: Habits, cart: Any, orders: int,
     ink: Any, events: Any, items: Any, used: Any,
 ) -> int:  # fmt: skip
     """Write the events of one visit; `cart` holds its count, then the products in it. Answers the orders so far."""
-    pages_at = CATEGORIES + len(first) - 1
     hour = (person.hour + 2.2 * (uniform(ink) + uniform(ink) + uniform(ink) - 1.5) - hours[person.country]) % 24.0
-    moment = midnight + min(int(hour * HOUR), DAY_US - 3 * HOUR // 2)
-    campaign = seen.campaign
-    if campaign >= 0:  # the mail is out by eight
-        moment = max(moment, midnight + 8 * HOUR + _pause(ink) * 10)
-    app = seen.app > 0 and (seen.app == 2 or uniform(ink) < 0.6)
+    moment = seen.day * DAY_US + min(int(hour * HOUR), 22 * HOUR)
+    if seen.campaign >= 0:  # the mail is out by eight
+        moment = max(moment, seen.day * DAY_US + 8 * HOUR + pause(ink) * 10)
+    app = int(seen.app > 0 and (seen.app == 2 or uniform(ink) < habits.app_share))
     device = 1 if app else 0
     if not app and uniform(ink) < person.mobile:
         device = 2 if uniform(ink) < 0.12 else 1
     if seen.app == 2:
-        row = _write(events, used, who, INSTALL, moment)
-        row.device, row.app = device, 1
-        moment += _pause(ink)
+        write(events, used, who, INSTALL, moment, device, 1, -1)
+        moment += pause(ink)
     if app:
-        row = _write(events, used, who, LAUNCH, moment)
-        row.device, row.app = device, 1
-        moment += _pause(ink) // 8
-    clicked = campaign >= 0 and uniform(ink) < 0.75
-    row = _write(events, used, who, LINK if clicked else PAGE, moment)
-    row.device, row.app = device, app
-    start = uniform(ink)
-    row.page = HOME if start < 0.6 else (CATEGORIES + person.favourite if start < 0.85 else NEW)
-    if clicked:
-        row.campaign = campaign
-        row.page = SALE if start < 0.5 else NEW
-    elif not app and uniform(ink) < 0.4:
-        row.referrer = int(4.0 * uniform(ink) ** 2)
+        write(events, used, who, LAUNCH, moment, device, 1, -1)
+        moment += pause(ink) // 8
+    _land(who, person, seen.campaign, moment, device, app, ink, events, used)
     wanted = _choose(person, first, ink)
-    if seen.views > 0 and uniform(ink) < 0.35:
-        moment += _pause(ink)
-        row = _write(events, used, who, SEARCH, moment)
-        row.device, row.app, row.page, row.keyword = device, app, RESULTS, wanted
+    if seen.views > 0 and uniform(ink) < habits.search:
+        moment += pause(ink)
+        row = write(events, used, who, SEARCH, moment, device, app, RESULTS)
+        row.keyword = wanted
+    pages_at = CATEGORIES + len(first) - 1
     for view in range(seen.views):
-        moment += _pause(ink)
+        moment += pause(ink)
         product = wanted if view == 0 else _choose(person, first, ink)
-        row = _write(events, used, who, VIEW, moment)
-        row.device, row.app, row.page, row.items = device, app, pages_at + product, 1
-        row.total = _write_item(items, used, product, 1, prices[product])
-        wants = seen.adds > view or (seen.bought and (cart[0] == 0 or uniform(ink) < 0.45))
+        row = write(events, used, who, VIEW, moment, device, app, pages_at + product)
+        write_item(row, items, used, product, 1, prices[product])
+        wants = seen.adds > view or (seen.bought and (cart[0] == 0 or uniform(ink) < habits.basket))
         if wants and cart[0] < MOST_IN_CART:
-            moment += _pause(ink) // 2
-            row = _write(events, used, who, ADD, moment)
-            row.device, row.app, row.page, row.items = device, app, pages_at + product, 1
-            row.total = _write_item(items, used, product, 1, prices[product])
+            moment += pause(ink) // 2
+            row = write(events, used, who, ADD, moment, device, app, pages_at + product)
+            write_item(row, items, used, product, 1, prices[product])
             cart[0] += 1
             cart[cart[0]] = product
         elif uniform(ink) < 0.03:
-            moment += _pause(ink)
-            row = _write(events, used, who, SAVE, moment)
-            row.device, row.app, row.page, row.items = device, app, pages_at + product, 1
-            row.total = _write_item(items, used, product, 1, prices[product])
-    if seen.removed and cart[0] > 0:
-        for place in range(cart[0]):
-            moment += _pause(ink) // 4
-            row = _write(events, used, who, REMOVE, moment)
-            row.device, row.app, row.page, row.items = device, app, CART, 1
-            row.total = _write_item(items, used, cart[place + 1], 1, prices[cart[place + 1]])
-        cart[0] = 0
+            moment += pause(ink)
+            row = write(events, used, who, SAVE, moment, device, app, pages_at + product)
+            write_item(row, items, used, product, 1, prices[product])
     if seen.bought:
         orders += 1
-        _buy(who, person, device, app, moment, prices, cart, orders, ink, events, items, used)
-    elif cart[0] > 0 and uniform(ink) < 0.3:
-        moment += _pause(ink)
-        row = _write(events, used, who, OPEN, moment)
-        row.device, row.app, row.page, row.items = device, app, CART, cart[0]
-        for place in range(cart[0]):
-            row.total += _write_item(items, used, cart[place + 1], 1, prices[cart[place + 1]])
-        if uniform(ink) < 0.25:
-            moment += _pause(ink)
-            row = _write(events, used, who, CHECK_OUT, moment)
-            row.device, row.app, row.page = device, app, CHECKOUT
-    if uniform(ink) < 0.1:
-        moment += _pause(ink) * 2
-        row = _write(events, used, who, PAGE, moment)
-        other = uniform(ink)
-        row.device, row.app = device, app
-        row.page = ACCOUNT if other < 0.6 else (HELP if other < 0.85 else WISHLIST)
-    if app and uniform(ink) < 0.15:
-        row = _write(events, used, who, FEATURE, moment + _pause(ink))
-        row.device, row.app = device, 1
-    if seen.crashed:
-        row = _write(events, used, who, CRASH, moment + _pause(ink))
-        row.device, row.app = 1, 1
+        _buy(who, person, device, app, moment, prices, habits, cart, orders, ink, events, items, used)
+    elif cart[0] > 0:
+        _leave_cart(who, seen.removed, device, app, moment, prices, cart, ink, events, items, used)
+    _end(who, seen.crashed, moment + pause(ink) * 2, device, app, ink, events, used)
     return orders
 
 
 @numba.njit(cache=True)
+def _land(
+    who: int, person: Any, campaign: int, moment: int, device: int, app: int, ink: Any, events: Any, used: Any
+) -> None:
+    start = uniform(ink)
+    if campaign >= 0 and uniform(ink) < 0.75:
+        row = write(events, used, who, LINK, moment, device, app, SALE if start < 0.5 else NEW)
+        row.campaign = campaign
+        return
+    page = HOME if start < 0.6 else (CATEGORIES + person.favourite if start < 0.85 else NEW)
+    row = write(events, used, who, PAGE, moment, device, app, page)
+    if not app and uniform(ink) < 0.4:
+        row.referrer = int(4.0 * uniform(ink) ** 2)
+
+
+@numba.njit(cache=True)
 def _buy(
-    who: int, person: Any, device: int, app: int, moment: int, prices: Any, cart: Any, order: int, ink: Any,
-    events: Any, items: Any, used: Any,
+    who: int, person: Any, device: int, app: int, moment: int, prices: Any, habits: Habits, cart: Any, order: int,
+    ink: Any, events: Any, items: Any, used: Any,
 ) -> None:  # fmt: skip
-    """Check out with what is in the cart."""
-    for kind in (CHECK_OUT, PURCHASE):
-        moment += _pause(ink) + 20 * SECOND
-        row = _write(events, used, who, kind, moment)
-        row.device, row.app, row.page, row.items = device, app, CHECKOUT, cart[0]
-        for place in range(cart[0]):
-            quantity = 1 + (uniform(ink) < 0.12 * person.spend)
-            row.total += _write_item(items, used, cart[place + 1], quantity, prices[cart[place + 1]])
-    row.page, row.order = CONFIRMATION, order
+    """Check out with what is in the cart, and buy it."""
+    start = used[1]
+    moment += pause(ink) + 20 * SECOND
+    row = write(events, used, who, CHECK_OUT, moment, device, app, CHECKOUT)
+    for place in range(1, cart[0] + 1):
+        pieces = 1 + poisson(ink, habits.quantity * person.spend)
+        write_item(row, items, used, cart[place], pieces, prices[cart[place]])
+    row = write(events, used, who, PURCHASE, moment + pause(ink) + 20 * SECOND, device, app, CONFIRMATION)
+    row.order = order
+    for place in range(cart[0]):
+        product, pieces = items[start + place].product, items[start + place].quantity
+        write_item(row, items, used, product, pieces, prices[product])
     cart[0] = 0
+
+
+@numba.njit(cache=True)
+def _leave_cart(
+    who: int, removed: int, device: int, app: int, moment: int, prices: Any, cart: Any, ink: Any, events: Any,
+    items: Any, used: Any,
+) -> None:  # fmt: skip
+    """Empty the cart, or look into it, or do nothing with it."""
+    if removed:
+        for place in range(1, cart[0] + 1):
+            moment += pause(ink) // 4
+            row = write(events, used, who, REMOVE, moment, device, app, CART)
+            write_item(row, items, used, cart[place], 1, prices[cart[place]])
+        cart[0] = 0
+    elif uniform(ink) < 0.3:
+        moment += pause(ink)
+        row = write(events, used, who, OPEN, moment, device, app, CART)
+        for place in range(1, cart[0] + 1):
+            write_item(row, items, used, cart[place], 1, prices[cart[place]])
+        if uniform(ink) < 0.25:
+            write(events, used, who, CHECK_OUT, moment + pause(ink), device, app, CHECKOUT)
+
+
+@numba.njit(cache=True)
+def _end(who: int, crashed: int, moment: int, device: int, app: int, ink: Any, events: Any, used: Any) -> None:
+    if uniform(ink) < 0.1:
+        other = uniform(ink)
+        page = ACCOUNT if other < 0.6 else (HELP if other < 0.85 else WISHLIST)
+        write(events, used, who, PAGE, moment, device, app, page)
+    if app and uniform(ink) < 0.15:
+        write(events, used, who, FEATURE, moment + pause(ink), device, 1, -1)
+    if crashed:
+        write(events, used, who, CRASH, moment + 2 * pause(ink), 1, 1, -1)
 
 
 @numba.njit(cache=True)
 def tell(
     seed: int, first_profile: int, days: int, persons: Any, rows: Any, first: Any, prices: Any, hours: Any,
-    events: Any, items: Any, used: Any,
+    habits: Habits, events: Any, items: Any, used: Any,
 ) -> int:  # fmt: skip
     """Write the events of the rows of :func:`live` that lie within the first `days` days.
 
@@ -215,7 +231,7 @@ def tell(
     """
     ink, cart = np.zeros(1, np.uint64), np.zeros(MOST_IN_CART + 1, np.int64)
     used[:] = 0
-    orders, last = 0, -1
+    orders, last, filled = 0, -1, 0
     for at in range(len(rows)):
         seen = rows[at]
         who = seen.who
@@ -224,20 +240,22 @@ def tell(
             orders, last, cart[0], used[2] = 0, who, 0, 0
         if seen.day < 0 or seen.day >= days:
             continue
-        if used[0] + 80 > len(events) or used[1] + 300 > len(items):
+        if used[0] + ROOM[0] > len(events) or used[1] + ROOM[1] > len(items):
             return FULL
         midnight = seen.day * DAY_US
         if seen.messaged:
-            row = _write(events, used, who, MESSAGE, midnight + 6 * HOUR + int(2 * HOUR * uniform(ink)))
+            row = write(events, used, who, MESSAGE, midnight + 6 * HOUR + int(2 * HOUR * uniform(ink)), -1, 0, -1)
             row.campaign = seen.campaign
         if seen.visited:
+            if seen.day - filled > CART_DAYS:
+                cart[0] = 0
             orders = _session(
-                who, persons[who], seen, midnight, first, prices, hours, cart, orders, ink, events, items, used
+                who, persons[who], seen, first, prices, hours, habits, cart, orders, ink, events, items, used
             )
+            if seen.adds:
+                filled = seen.day
         if seen.plan_change not in (SAME, ENDED):
-            row = _write(events, used, who, PLAN, midnight + 23 * HOUR + int(0.9 * HOUR * uniform(ink)))
+            row = write(events, used, who, PLAN, midnight + 23 * HOUR + int(0.9 * HOUR * uniform(ink)), -1, 0, -1)
             row.plan_change, row.plan, row.reason = seen.plan_change, seen.plan, int(4.0 * uniform(ink))
             row.plan_start, row.plan_end = seen.plan_start, seen.plan_end
-            if seen.plan_change == CANCELLED:
-                row.page, row.device = MEMBERSHIP, 0
     return used[0]

@@ -17,15 +17,17 @@ from likelier.errors import UsageError
 from likelier.simulate import sessions
 from likelier.simulate.catalogue import UTC_HOURS, Catalogue, calendar
 from likelier.simulate.files import ENDINGS, Format, write_table
+from likelier.simulate.goals import TrueGoal
 from likelier.simulate.kinds import Kind, find_kind
 from likelier.simulate.process import BURN_IN, FULL, PERSON, STATE, live
 from likelier.simulate.process import DAY as DAY_ROW
+from likelier.simulate.strangers import intrude, strangers
 from likelier.simulate.tables import MOMENT, Scribe, profile_ids
-from likelier.simulate.truth import BUY, LAPSE, TrueGoal, drivers, eligible, probabilities
+from likelier.simulate.truth import document, drivers, eligible, probabilities
 from likelier.timespan import DAY, next_midnight, to_us
 
 PROFILES_PER_FILE = 25_000
-PROFILES_FOR_DRIVERS = 3_000
+PROFILES_FOR_DRIVERS = 2_000
 DEFAULT_END = dt.datetime(2026, 7, 1, tzinfo=dt.UTC)
 Filled = TypeVar("Filled")
 Progress = Callable[[float, str], None]
@@ -42,9 +44,9 @@ class Simulation:
     drivers: Path
     goals: tuple[TrueGoal, ...]
     end: dt.datetime
-    profiles: int
+    profiles: int  # customers; bots and testers come on top
     events: int
-    orders: int
+    orders: int  # of customers
 
 
 def simulate(
@@ -56,20 +58,21 @@ def simulate(
     end: dt.datetime = DEFAULT_END,
     format: Format = "parquet",  # noqa: A002
     kind: str = "shop",
-    goals: Sequence[TrueGoal] = (BUY, LAPSE),
+    goals: Sequence[TrueGoal] = (),
     after_days: int = 0,
     progress: Progress = lambda _done, _what: None,
     profiles_per_file: int = PROFILES_PER_FILE,
 ) -> Simulation:
-    """Simulate `profiles` people over the `days` before `end`, the cut-off of all goals.
+    """Simulate `profiles` people over the `days` before `end`, the cut-off of all goals (the usual ones of its kind).
 
     Beside the events and profiles stand `truth.parquet` (namespace, id, goal, cut_off, probability, happened; for each
-    goal the people whom it asks about) and `drivers.json` (per goal its instance and true drivers, strongest first).
+    goal the customers whom it asks about) and `drivers.json` (per goal its instance and true drivers, strongest first).
     Events of the `after_days` from `end` on are written as well: the outcomes, which a run at `end` must not see.
 
     The same arguments give the same bytes, and the same people whatever the number of profiles per file.
     """
-    shop = _Shop(find_kind(kind), days, seed, end, goals=tuple(goals), after_days=after_days)
+    shop_kind = find_kind(kind)
+    shop = _Shop(shop_kind, days, seed, end, goals=tuple(goals) or shop_kind.goals, after_days=after_days)
     _check(shop, profiles, days)
     folder.mkdir(parents=True, exist_ok=True)
     return _Writing(shop, folder, profiles, format, progress).write(profiles_per_file)
@@ -83,17 +86,23 @@ def _check(shop: _Shop, profiles: int, days: int) -> None:
 
 
 @dataclass(frozen=True)
-class _People:
-    """Some consecutive people and what they did."""
+class _Told:
+    """Some consecutive people and their events."""
 
     first: int
     persons: np.ndarray
+    events: np.ndarray
+    items: np.ndarray
+
+
+@dataclass(frozen=True)
+class _People(_Told):
+    """Some consecutive customers and what they did."""
+
     states: np.ndarray  # at the cut-off
     happened: np.ndarray  # per outcome, the first day from the cut-off on
     active: np.ndarray  # last day with an event before the cut-off
     days: np.ndarray
-    events: np.ndarray
-    items: np.ndarray
 
 
 def _with_room(attempt: Callable[[int], tuple[int, Filled]], room: int) -> Filled:
@@ -139,12 +148,30 @@ class _Shop:
             events, items, used = np.empty(room, sessions.EVENT), np.empty(room, sessions.ITEM), np.zeros(3, np.int64)
             done = sessions.tell(
                 self.seed, first, self.written, persons, days, self.catalogue.first, self.catalogue.prices,
-                np.array(UTC_HOURS, float), events, items, used,
+                np.array(UTC_HOURS, float), self.kind.habits, events, items, used,
             )  # fmt: skip
             return done, (events[: used[0]], items[: used[1]])
 
         events, items = _with_room(told, len(days) * 5 + 1_000)
-        return _People(first, persons, states, happened, active, days[days["day"] < self.written], events, items)
+        days = days[days["day"] < self.written]
+        return _People(first, persons, events, items, states, happened, active, days)
+
+    def strangers(self, profiles: int) -> _Told | None:
+        """Let bots and testers in, numbered after the customers."""
+        bots, testers = strangers(profiles)
+        persons = np.zeros(bots + testers, PERSON)
+        if not len(persons):
+            return None
+
+        def told(room: int) -> tuple[int, tuple[np.ndarray, np.ndarray]]:
+            events, items, used = np.empty(room, sessions.EVENT), np.empty(room, sessions.ITEM), np.zeros(3, np.int64)
+            done = intrude(
+                self.seed, profiles, bots, self.written, persons, self.catalogue.first, self.catalogue.prices, events,
+                items, used,
+            )  # fmt: skip
+            return done, (events[: used[0]], items[: used[1]])
+
+        return _Told(profiles, persons, *_with_room(told, len(persons) * 1_200))
 
     def asked(self, goal: TrueGoal, people: _People) -> np.ndarray:
         return eligible(goal, people.states, people.active, self.cut_off)
@@ -153,7 +180,7 @@ class _Shop:
         """Give for each goal the true probabilities of the people it asks about."""
         for goal in self.goals:
             asked = np.flatnonzero(self.asked(goal, people))
-            by_then = people.happened[asked, goal.event] < self.cut_off + goal.window_days
+            by_then = people.happened[asked, goal.outcome] < self.cut_off + goal.window_days
             moments = pa.array(np.full(len(asked), to_us(self.end)), pa.int64()).cast(MOMENT)
             yield pa.table(
                 {
@@ -181,13 +208,8 @@ class _Shop:
                 goal, seed=self.seed, profiles=people.first + asked, persons=people.persons[asked],
                 states=people.states[asked], cut_off=self.cut_off, calendar=self.calendar, habits=self.kind.habits,
             ) if len(asked) else []  # fmt: skip
-            attributes = [{"name": path, "field": path} for path in ATTRIBUTES]
-            document = goal.document(("events", "profiles"), attributes)
-            answers.append({"goal": goal.name, "instance": document, "drivers": ranked})
+            answers.append({"goal": goal.name, "instance": document(goal, self.kind), "drivers": ranked})
         return answers
-
-
-ATTRIBUTES = ("person.ageBand", "homeAddress.countryCode", "loyalty.tier")
 
 
 class _Writing:
@@ -198,30 +220,41 @@ class _Writing:
         self.format, self.progress = file_format, progress
 
     def write(self, per_file: int) -> Simulation:
+        files: list[Path] = []
+        profile_files: list[Path] = []
         events = orders = 0
-        event_files, profile_files = [], []
         truth = self.folder / "truth.parquet"
         with pq.ParquetWriter(truth, TRUTH, compression="zstd") as truths:
-            for number, first in enumerate(range(0, self.profiles, per_file)):
+            for first in range(0, self.profiles, per_file):
                 people = self.shop.people(first, min(per_file, self.profiles - first))
-                event_files.append(self._path("events", number))
-                profile_files.append(self._path("profiles", number))
-                table = self.shop.scribe.events(first, people.persons, people.events, people.items)
-                write_table(table, event_files[-1], self.format)
-                table = self.shop.scribe.profiles(first, people.persons, people.days)
-                write_table(table, profile_files[-1], self.format)
+                files.append(self._events(people, len(files)))
+                profile_files.append(self._profiles(people, len(profile_files)))
                 for rows in self.shop.truth(people):
                     truths.write_table(rows)
                 events, orders = events + len(people.events), orders + int((people.events["order"] >= 0).sum())
-                done = (first + len(people.persons)) / self.profiles
-                self.progress(done, f"{first + len(people.persons):,} profiles, {events:,} events")
+                done = first + len(people.persons)
+                self.progress(done / self.profiles, f"{done:,} profiles, {events:,} events")
+        if strange := self.shop.strangers(self.profiles):
+            files.append(self._events(strange, len(files)))
+            events += len(strange.events)
         some = self.shop.people(0, min(self.profiles, 3 * PROFILES_FOR_DRIVERS))
         named = self.folder / "drivers.json"
         named.write_bytes(orjson.dumps(self.shop.drivers(some), option=orjson.OPT_INDENT_2))
         return Simulation(
-            self.folder, tuple(event_files), tuple(profile_files), truth, named, self.shop.goals, self.shop.end,
+            self.folder, tuple(files), tuple(profile_files), truth, named, self.shop.goals, self.shop.end,
             self.profiles, events, orders,
         )  # fmt: skip
+
+    def _events(self, people: _Told, number: int) -> Path:
+        path = self._path("events", number)
+        table = self.shop.scribe.events(people.first, people.persons, people.events, people.items)
+        write_table(table, path, self.format)
+        return path
+
+    def _profiles(self, people: _People, number: int) -> Path:
+        path = self._path("profiles", number)
+        write_table(self.shop.scribe.profiles(people.first, people.persons, people.days), path, self.format)
+        return path
 
     def _path(self, what: str, number: int) -> Path:
         return self.folder / f"{what}-{number:05d}.{ENDINGS[self.format]}"

@@ -23,45 +23,31 @@ from likelier.simulate.catalogue import (
     Campaign,
     Catalogue,
 )
+from likelier.simulate.kinds import Sign
 from likelier.simulate.process import CANCELLED, ENDED, FAILED, LONG, RENEWED, STARTED
 from likelier.timespan import DAY_US, to_us
 
 MOMENT = pa.timestamp("us", tz="UTC")
 
-EVENT_TYPES = {
-    w.PAGE: "web.webpagedetails.pageViews",
-    w.SEARCH: "web.webpagedetails.pageViews",
-    w.LINK: "web.webinteraction.linkClicks",
-    w.VIEW: "commerce.productViews",
-    w.ADD: "commerce.productListAdds",
-    w.REMOVE: "commerce.productListRemovals",
-    w.SAVE: "commerce.saveForLaters",
-    w.OPEN: "commerce.productListViews",
-    w.CHECK_OUT: "commerce.checkouts",
-    w.PURCHASE: "commerce.purchases",
-    w.MESSAGE: "message.tracking",
-    w.LAUNCH: "application.launch",
-    w.INSTALL: "application.install",
-    w.CRASH: "application.crash",
-    w.FEATURE: "application.featureUsage",
+SIGNS: dict[str, tuple[int, Sign]] = {
+    "page": (w.PAGE, ("web.webpagedetails.pageViews", "web.webPageDetails.pageViews.value")),
+    "search": (w.SEARCH, ("web.webpagedetails.pageViews", "web.webPageDetails.pageViews.value")),
+    "link": (w.LINK, ("web.webinteraction.linkClicks", "web.webInteraction.linkClicks.value")),
+    "view": (w.VIEW, ("commerce.productViews", "commerce.productViews.value")),
+    "add": (w.ADD, ("commerce.productListAdds", "commerce.productListAdds.value")),
+    "remove": (w.REMOVE, ("commerce.productListRemovals", "commerce.productListRemovals.value")),
+    "save": (w.SAVE, ("commerce.saveForLaters", "commerce.saveForLaters.value")),
+    "open": (w.OPEN, ("commerce.productListViews", "commerce.productListViews.value")),
+    "checkout": (w.CHECK_OUT, ("commerce.checkouts", "commerce.checkouts.value")),
+    "purchase": (w.PURCHASE, ("commerce.purchases", "commerce.purchases.value")),
+    "message": (w.MESSAGE, ("message.tracking", "")),
+    "launch": (w.LAUNCH, ("application.launch", "application.launches.value")),
+    "install": (w.INSTALL, ("application.install", "application.installs.value")),
+    "crash": (w.CRASH, ("application.crash", "application.crashes.value")),
+    "feature": (w.FEATURE, ("application.featureUsage", "application.featureUsages.value")),
 }
 PLAN_TYPES = {STARTED: "start", RENEWED: "renewal", FAILED: "paymentFailed", CANCELLED: "cancellation", ENDED: "end"}
 PLAN_STATUSES = {STARTED: "active", RENEWED: "active", FAILED: "pastDue", CANCELLED: "cancelled", ENDED: "ended"}
-MEASURES = {
-    "commerce.productViews.value": (w.VIEW,),
-    "commerce.productListAdds.value": (w.ADD,),
-    "commerce.productListRemovals.value": (w.REMOVE,),
-    "commerce.productListViews.value": (w.OPEN,),
-    "commerce.saveForLaters.value": (w.SAVE,),
-    "commerce.checkouts.value": (w.CHECK_OUT,),
-    "commerce.purchases.value": (w.PURCHASE,),
-    "web.webInteraction.linkClicks.value": (w.LINK,),
-    "application.launches.value": (w.LAUNCH,),
-    "application.installs.value": (w.INSTALL,),
-    "application.firstLaunches.value": (w.INSTALL,),
-    "application.crashes.value": (w.CRASH,),
-    "application.featureUsages.value": (w.FEATURE,),
-}
 
 
 def profile_ids(profiles: np.ndarray) -> pa.Array:
@@ -79,38 +65,19 @@ class Scribe:
 
     def events(self, first_profile: int, persons: np.ndarray, events: np.ndarray, items: np.ndarray) -> pa.Table:
         """Give one row per event and one column per leaf path."""
-        who, kind = events["who"], events["kind"]
+        who = events["who"]
         person = persons[who]
-        in_app = events["app"] == 1
-        mailed, plan = kind == w.MESSAGE, kind == w.PLAN
         ids = profile_ids(first_profile + np.arange(len(persons)))
         columns: dict[str, pa.Array] = {
             "_id": _event_ids(first_profile + who, events["number"]),
             "timestamp": self._moments(events["moment"]),
             "identityMap.CRMID": pa.DictionaryArray.from_arrays(pa.array(who), ids),
             "eventType": self._event_types(events),
-            "web.webPageDetails.name": _words(events["page"], self.catalogue.pages),
-            "web.webPageDetails.siteSection": _words(events["page"], self.catalogue.sections),
-            "web.webReferrer.URL": _words(events["referrer"], REFERRERS),
-            "search.keywords": _words(events["keyword"], self.catalogue.keywords),
         }
-        for path, kinds in MEASURES.items():
-            columns[path] = pa.array(np.ones(len(events)), mask=~np.isin(kind, kinds))
-        columns |= self._orders(first_profile, person, events) | self._items(person, events, items)
-        columns |= self._marketing(events)
-        phone = events["device"] > 0
-        system = np.where(phone, person["phone"], len(PHONES) + person["desktop"])
-        shown = events["device"] >= 0
-        columns |= {
-            "application.name": _words(np.where(in_app, 0, -1), [self.catalogue.kind.application]),
-            "device.type": _words(events["device"], DEVICES),
-            "environment.operatingSystem": _words(np.where(shown, system, -1), [name for name, _ in PHONES + DESKTOPS]),
-            "environment.browserDetails.name": _words(
-                np.where(shown & ~in_app, system, -1), [name for _, name in PHONES + DESKTOPS]
-            ),
-            "placeContext.geo.countryCode": _words(np.where(mailed | plan, -1, person["country"]), COUNTRIES),
-        }
-        return pa.table(columns | self._plans(events))
+        columns |= self._pages(events) if self.catalogue.kind.web else {}
+        columns |= self._measures(events) | self._orders(first_profile, person, events)
+        columns |= self._content(events, items) if self.catalogue.kind.content else self._items(person, events, items)
+        return pa.table(columns | self._marketing(events) | self._devices(person, events) | self._plans(events))
 
     def profiles(self, first_profile: int, persons: np.ndarray, days: np.ndarray) -> pa.Table:
         """Give one row per person and time at which something about them became known: joining, a new loyalty tier."""
@@ -130,11 +97,50 @@ class Scribe:
     def _moments(self, since_start: np.ndarray, mask: np.ndarray | None = None) -> pa.Array:
         return pa.array(to_us(self.start) + since_start, pa.int64(), mask=mask).cast(MOMENT)
 
+    @property
+    def _signs(self) -> list[Sign]:
+        """How each kind of event but PLAN shows."""
+        return [self.catalogue.kind.shows.get(name, sign) for name, (_, sign) in sorted(SIGNS.items(), key=_by_code)]
+
     def _event_types(self, events: np.ndarray) -> pa.Array:
-        names = [EVENT_TYPES.get(kind, "") for kind in range(w.PLAN)] + [
-            f"subscription.{PLAN_TYPES.get(change, '')}" for change in range(ENDED + 1)
-        ]
+        changes = [f"subscription.{PLAN_TYPES.get(change, '')}" for change in range(ENDED + 1)]
+        names = [*(event_type for event_type, _ in self._signs), *changes]
         return _words(np.where(events["kind"] == w.PLAN, w.PLAN + events["plan_change"], events["kind"]), names)
+
+    def _measures(self, events: np.ndarray) -> dict[str, pa.Array]:
+        ones, kind = pa.py_buffer(np.ones(len(events))), np.ascontiguousarray(events["kind"])
+        paths = [path for _, path in self._signs]
+        columns = {}
+        for path in dict.fromkeys(path for path in paths if path and not self._hidden(path)):
+            holds = np.array([path == other for other in [*paths, ""]])[kind]
+            valid = pa.py_buffer(np.packbits(holds, bitorder="little"))
+            columns[path] = pa.Array.from_buffers(pa.float64(), len(events), [valid, ones])
+        return columns
+
+    def _hidden(self, path: str) -> bool:
+        return path.startswith("web.") and not self.catalogue.kind.web
+
+    def _pages(self, events: np.ndarray) -> dict[str, pa.Array]:
+        return {
+            "web.webPageDetails.name": _words(events["page"], self.catalogue.pages),
+            "web.webPageDetails.siteSection": _words(events["page"], self.catalogue.sections),
+            "web.webReferrer.URL": _words(events["referrer"], REFERRERS),
+            "search.keywords": _words(events["keyword"], self.catalogue.keywords),
+        }
+
+    def _devices(self, person: np.ndarray, events: np.ndarray) -> dict[str, pa.Array]:
+        device, in_app = events["device"], events["app"] == 1
+        systems = PHONES + DESKTOPS
+        system = np.where(device > 0, person["phone"], len(PHONES) + person["desktop"])
+        return {
+            "application.name": _words(np.where(in_app, 0, -1), [self.catalogue.kind.application]),
+            "device.type": _words(device, DEVICES),
+            "environment.operatingSystem": _words(np.where(device < 0, -1, system), [name for name, _ in systems]),
+            "environment.browserDetails.name": _words(
+                np.where((device < 0) | in_app, -1, system), [browser for _, browser in systems]
+            ),
+            "placeContext.geo.countryCode": _words(np.where(device < 0, -1, person["country"]), COUNTRIES),
+        }
 
     def _orders(self, first_profile: int, person: np.ndarray, events: np.ndarray) -> dict[str, pa.Array]:
         bought = np.flatnonzero(events["order"] >= 0)
@@ -156,17 +162,32 @@ class Scribe:
             return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(none))
 
         return {
-            "productListItems.SKU": lists(_words(items["product"], self.catalogue.skus)),
-            "productListItems.name": lists(_words(items["product"], self.catalogue.names)),
+            "productListItems.SKU": lists(
+                _words(items["product"], [product.sku for product in self.catalogue.products])
+            ),
+            "productListItems.name": lists(
+                _words(items["product"], [product.name for product in self.catalogue.products])
+            ),
             "productListItems.quantity": lists(pa.array(items["quantity"].astype("f8"))),
             "productListItems.priceTotal": lists(pa.array(np.round(items["price"], 2))),
             "productListItems.currencyCode": lists(_words(np.repeat(person["country"], counts), CURRENCIES)),
         }
 
+    def _content(self, events: np.ndarray, items: np.ndarray) -> dict[str, pa.Array]:
+        """Name the first thing of each event, which is a title or a level rather than a product."""
+        starts = np.cumsum(events["items"], dtype="i8") - events["items"]
+        shown = np.full(len(events), -1, np.int64)
+        some = events["items"] > 0
+        shown[some] = items["product"][starts[some]]
+        return {
+            "content.name": _words(shown, [product.name for product in self.catalogue.products]),
+            "content.genre": _words(shown, [product.section for product in self.catalogue.products]),
+        }
+
     def _marketing(self, events: np.ndarray) -> dict[str, pa.Array]:
         campaign = events["campaign"]
         channels = ("email", "mobile-app", "web")
-        channel = np.where(campaign >= 0, 0, np.where(events["app"] == 1, 1, np.where(events["page"] >= 0, 2, -1)))
+        channel = np.where(campaign >= 0, 0, np.where(events["app"] == 1, 1, np.where(events["device"] >= 0, 2, -1)))
         return {
             "marketing.campaignName": _words(campaign, [each.name for each in self.campaigns]),
             "marketing.campaignGroup": _words(campaign, [each.group for each in self.campaigns]),
@@ -195,6 +216,10 @@ class Scribe:
             "subscription.renew": texts(change == CANCELLED, ["automatic", "none"]),
             "subscription.reason": texts(np.where(change == CANCELLED, events["reason"], -1), REASONS),
         }
+
+
+def _by_code(entry: tuple[str, tuple[int, Sign]]) -> int:
+    return entry[1][0]
 
 
 def flattened(table: pa.Table) -> pa.Table:

@@ -16,48 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from likelier.simulate.kinds import Habits
-from likelier.simulate.process import CANCELLATION, NEVER, NO_PLAN, PURCHASE, VISIT, survive
+from likelier.simulate.goals import CANCELLATION, PURCHASE, VISIT, TrueGoal
+from likelier.simulate.kinds import Habits, Kind
+from likelier.simulate.process import NEVER, NO_PLAN, survive
 
-
-@dataclass(frozen=True)
-class TrueGoal:
-    """A goal whose true probability is wanted: `event` is visit, purchase or cancellation."""
-
-    name: str
-    propensity_type: str
-    event: int
-    occurs: bool
-    window_days: int
-    lookback_days: int = 45
-    subscribers: bool = False  # only people with a running plan
-
-    def document(self, datasets: Sequence[str], attributes: Sequence[dict[str, str]] = ()) -> dict[str, Any]:
-        """Write the goal as an instance file would."""
-        conditions = {
-            VISIT: {"field": "web.webPageDetails.name", "operator": "exists"},
-            PURCHASE: {"field": "commerce.purchases.value", "operator": "exists"},
-            CANCELLATION: {"field": "eventType", "operator": "equals", "value": "subscription.cancellation"},
-        }
-        names = {VISIT: "visit", PURCHASE: "purchase", CANCELLATION: "cancellation"}
-        event = {"name": names[self.event], "conditions": [conditions[self.event]]}
-        return {
-            "name": self.name,
-            "propensity_type": self.propensity_type,
-            "datasets": list(datasets),
-            "namespace": "CRMID",
-            "goal": {"occurs": self.occurs, "match": "all", "events": [event], "window_days": self.window_days},
-            "eligible_population": {"lookback_days": self.lookback_days, "match": "any", "events": []},
-            "profile_attributes": list(attributes),
-        }
-
-
-BUY = TrueGoal("Purchase in 30 days", "conversion", PURCHASE, occurs=True, window_days=30)
-LAPSE = TrueGoal("No visit in 30 days", "churn", VISIT, occurs=False, window_days=30)
-CANCEL = TrueGoal("Cancel in 30 days", "churn", CANCELLATION, occurs=True, window_days=30, subscribers=True)
-
-
-PATHS = {VISIT: 8, PURCHASE: 32, CANCELLATION: 32}  # a visit that is kept away leaves little to chance
+PATHS = {VISIT: 16, PURCHASE: 64, CANCELLATION: 32}  # a visit that is kept away leaves little to chance
 
 
 def probabilities(
@@ -67,10 +30,14 @@ def probabilities(
     """Give each person's true probability of reaching the goal."""
     answer = np.empty(len(states))
     survive(
-        seed, profiles, persons, states, cut_off, goal.window_days, calendar, habits, goal.event,
-        paths or PATHS[goal.event], answer,
+        seed, profiles, persons, states, cut_off, goal.window_days, calendar, habits, goal.outcome,
+        _strata(goal.window_days, paths or PATHS[goal.outcome]), answer,
     )  # fmt: skip
     return 1.0 - answer if goal.occurs else answer
+
+
+def _strata(days: int, paths: int) -> np.ndarray:
+    return np.random.default_rng(paths).permuted(np.tile(np.arange(paths), (days, 1)), axis=1)
 
 
 def eligible(goal: TrueGoal, states: np.ndarray, active: np.ndarray, cut_off: int) -> np.ndarray:
@@ -95,10 +62,10 @@ DRIVERS = (
     Driver("rhythm of visits", ("Gap between webVisit",), person=("regularity", "gap")),
     Driver("products seen", ("Count of productViews", "Days since productViews"), state=("views",)),
     Driver("items in the cart", ("Days since productListAdds", "Count of productListAdds"), state=("cart",)),
-    Driver("recency of purchases", ("Days since purchases", "Days since order"), state=("last_purchase",)),
+    Driver("recency of purchases", ("Days since purchases", "Days since order"), state=("sated",)),
     Driver("frequency of purchases", ("Count of purchases", "Count of order"), ("purchases",), ("inclination",)),
     Driver("loyalty tier", ("loyalty.tier",), state=("tier",)),
-    Driver("campaigns", ("Days since message.tracking", "Count of message.tracking"), ("last_message",), ("response",)),
+    Driver("campaigns", ("Days since message.tracking", "Count of message.tracking"), ("mail",), ("response",)),
     Driver("crashes", ("Days since crashes", "Count of crashes"), state=("crashes",)),
     Driver("membership", ("Days to subscription.endDate", "subscription.status"), state=("plan", "plan_end")),
     Driver("failed payments", ("subscription.paymentStatus",), state=("failures",)),
@@ -140,3 +107,34 @@ def _levelled(rows: np.ndarray, columns: Sequence[str]) -> np.ndarray:
         typical = values.mean() if values.dtype.kind == "f" else np.median(values)
         level[column] = typical if values.dtype.kind == "f" else int(typical)
     return level
+
+
+ATTRIBUTES = {
+    "Age band": "person.ageBand",
+    "Country": "homeAddress.countryCode",
+    "Loyalty tier": "loyalty.tier",
+}
+
+
+def document(goal: TrueGoal, kind: Kind, events: str = "events", profiles: str = "profiles") -> dict[str, Any]:
+    """Write the goal as an instance file would, about datasets of these names."""
+    names = {VISIT: "visit", PURCHASE: "purchase", CANCELLATION: "cancellation"}
+    population: dict[str, Any] = {"lookback_days": goal.lookback_days}
+    if goal.subscribers:
+        running = {"field": "subscription.status", "operator": "in", "value": ["active", "pastDue"]}
+        population["events"] = [{"conditions": [running]}]
+        population["exclude"] = [{"conditions": [kind.condition(CANCELLATION)]}]
+    return {
+        "name": goal.name,
+        "propensity_type": goal.propensity_type,
+        "datasets": [events, profiles],
+        "namespace": "CRMID",
+        "goal": {
+            "occurs": goal.occurs,
+            "match": "all",
+            "events": [{"name": names[goal.outcome], "conditions": [kind.condition(goal.outcome)]}],
+            "window_days": goal.window_days,
+        },
+        "eligible_population": population,
+        "profile_attributes": [{"name": name, "field": path} for name, path in ATTRIBUTES.items()],
+    }
