@@ -14,9 +14,7 @@ from likelier.service.instances import save_instance
 from likelier.service.runs import start_run
 from likelier.service.work import carry_on_here
 from likelier.service.workspace import Workspace
-from likelier.simulate import simulate
-from likelier.simulate.simulation import ATTRIBUTES
-from likelier.simulate.truth import BUY, LAPSE, TrueGoal
+from likelier.simulate import KINDS, document, simulate
 
 EVENTS, PROFILES = "shop", "customers"
 Told = Callable[[str, float], None]
@@ -47,14 +45,12 @@ def fill_shop(workspace: Workspace, *, profiles: int, seed: int, tell: Told) -> 
 
 def demo_instances() -> list[Instance]:
     """Who will buy, and who will stay away."""
-    return [_instance(goal) for goal in (BUY, LAPSE)]
+    shop = KINDS["shop"]
+    return [
+        make_instance(document(goal, shop, EVENTS, PROFILES), f"demo instance '{goal.name}'") for goal in shop.goals
+    ]
 
 
 def run_demo(workspace: Workspace, actor: Actor, instance: Instance, *, seed: int, watch: Watch) -> Run:
     saved = save_instance(workspace, actor, instance)
     return carry_on_here(workspace, start_run(workspace, actor, saved, as_of=None, seed=seed), watch)
-
-
-def _instance(goal: TrueGoal) -> Instance:
-    attributes = [{"name": path.rpartition(".")[2], "field": path} for path in ATTRIBUTES]
-    return make_instance(goal.document([EVENTS, PROFILES], attributes), f"demo instance '{goal.name}'")

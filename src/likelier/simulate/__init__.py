@@ -3,5 +3,6 @@
 from likelier.simulate.goals import BUY, CANCEL, LAPSE, TrueGoal
 from likelier.simulate.kinds import KINDS
 from likelier.simulate.simulation import DEFAULT_END, Simulation, simulate
+from likelier.simulate.truth import document
 
-__all__ = ["BUY", "CANCEL", "DEFAULT_END", "KINDS", "LAPSE", "Simulation", "TrueGoal", "simulate"]
+__all__ = ["BUY", "CANCEL", "DEFAULT_END", "KINDS", "LAPSE", "Simulation", "TrueGoal", "document", "simulate"]
