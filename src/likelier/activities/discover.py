@@ -19,7 +19,7 @@ from likelier.datasets import Field, FieldType
 from likelier.instance import Attribute, Question
 
 MOST_VALUES = 20
-MOST_SIGNALS = 240
+MOST_VALUE_SIGNALS = 80
 MOST_MEASURES = 12
 MOST_CATEGORIES = 8
 RAREST_SHARE = 0.001
@@ -44,10 +44,10 @@ def propose(
         *_rules(question),
         *_standard(engine, past, {field.path for field in fields}),
         *(Signal(value, Source.EVENT_TYPE, "eventType", value) for value, _ in tops.get("eventType", [])),
-        *_values(looked_at, tops),
+        *_values(looked_at, tops)[:MOST_VALUE_SIGNALS],
     ]
     return Codebook(
-        tuple(signals[:MOST_SIGNALS]),
+        tuple(signals),
         tuple(_measures(engine, past, looked_at)[:MOST_MEASURES]),
         tuple(_categories(engine, past, looked_at)[:MOST_CATEGORIES]),
         tuple(_trait(engine, attribute, table, before) for attribute, table in attributes),

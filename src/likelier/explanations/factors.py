@@ -1,7 +1,7 @@
 """Contributions told in a person's words: per profile the strongest ten and what is left, with their values.
 
-A factor that gathers several features shows the value of the one that matters most in the model, always the same one,
-so that values of a factor can be compared between people.
+A factor that gathers several features shows the value of one of them, always the same, so that values can be
+compared between people: of those a person can picture (a count, days since) the one that matters most in the model.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ HIGH, MEDIUM = 0.5, 0.15  # log-odds: odds times 1.65 and 1.16 (or divided)
 NEGLIGIBLE = 1e-9
 OTHER = "other"
 AGES = {Kind.LAST, Kind.FIRST, Kind.NTH}
+HARD_TO_PICTURE = {Kind.DECAY, Kind.NTH, Kind.DAYS, Kind.GAP_SPREAD, Kind.RATE, Kind.ALIVE}
 
 FACTOR_TYPE = pa.struct(
     [
@@ -77,7 +78,8 @@ def shown_factors(features: FeatureSet, strength: np.ndarray) -> tuple[Shown, ..
     found = []
     for factor in features.factors:
         columns = [place for place, feature in enumerate(features.features) if feature.factor == factor]
-        best = max(columns, key=lambda column: (strength[column], -column))
+        plain = [column for column in columns if features.features[column].kind not in HARD_TO_PICTURE]
+        best = max(plain or columns, key=lambda column: (strength[column], -column))
         feature = features.features[best]
         if feature.kind == Kind.TRAIT_IS:
             labels = tuple(features.features[column].name.removeprefix(f"{factor} is ") for column in columns)

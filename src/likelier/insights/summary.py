@@ -87,7 +87,7 @@ def _spread(values: np.ndarray, place: np.ndarray, shown: Shown) -> dict[str, An
     return found
 
 
-def of_scores(score: np.ndarray, probability: np.ndarray, bins: int = 50) -> dict[str, Any]:
+def of_scores(score: np.ndarray, probability: np.ndarray, bins: int = 40) -> dict[str, Any]:
     """Count the scored by bucket and in equal bins of the score; say how many of a bucket are expected to qualify."""
     place = buckets(score)
     return {

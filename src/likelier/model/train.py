@@ -12,7 +12,7 @@ import lightgbm as lgb
 import numpy as np
 from lightgbm import Booster
 
-__all__ = ["Booster", "fit", "log_odds"]
+__all__ = ["Booster", "fit", "log_odds", "used_features"]
 
 ROUNDS = 300
 PARAMETERS: dict[str, Any] = {
@@ -25,16 +25,22 @@ PARAMETERS: dict[str, Any] = {
     "bagging_freq": 1,
     "feature_fraction": 0.15,
     "max_bin": 63,
+    "bin_construct_sample_cnt": 20_000,
     "deterministic": True,
     "force_col_wise": True,  # row-wise histograms would be built for all features, not for the fraction that is drawn
     "verbose": -1,
 }
 
 
-def fit(matrix: np.ndarray, labels: np.ndarray, *, seed: int) -> Booster:
+def fit(matrix: np.ndarray, labels: np.ndarray, *, seed: int, rounds: int = ROUNDS) -> Booster:
     """Learn log-odds from a matrix (rows, features; NaN is absent) and boolean labels (rows)."""
-    data = lgb.Dataset(matrix, labels.astype(np.float32), free_raw_data=True)
-    return lgb.train({**PARAMETERS, "seed": seed}, data, num_boost_round=ROUNDS)
+    data = lgb.Dataset(matrix, labels.astype(np.float32), params=PARAMETERS, free_raw_data=True)
+    return lgb.train({**PARAMETERS, "seed": seed}, data, num_boost_round=rounds)
+
+
+def used_features(booster: Booster) -> np.ndarray:
+    """Give the indices of the features that any tree asks for, ascending."""
+    return np.flatnonzero(booster.feature_importance())
 
 
 def log_odds(booster: Booster, matrix: np.ndarray) -> np.ndarray:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from likelier import scores
 from likelier.activities.codes import Codebook
 from likelier.activities.reduce import Activities, load
 from likelier.activities.traits import TraitHistory, load_traits
@@ -19,14 +20,17 @@ from likelier.features.defaults import default_features, distinct_signals
 from likelier.features.definitions import FeatureSet
 from likelier.features.kernel import compute
 from likelier.model import artifact, calibrate
-from likelier.model.evaluate import metrics
-from likelier.model.train import Booster, fit, log_odds
+from likelier.model.evaluate import metrics, wilson
+from likelier.model.train import Booster, fit, log_odds, used_features
 from likelier.pipeline.asking import Asked, load_asked
 from likelier.pipeline.reading import Progress
 from likelier.timespan import DAY, to_us
 from likelier.windows import Calendar, Row
 
-MOST_TRAINING_ROWS = 100_000
+MOST_TRAINING_ROWS = 60_000
+MANY_FEATURES = 200
+SCREENING_ROWS = 20_000
+SCREENING_ROUNDS = 150
 MOST_JUDGED_ROWS = 200_000
 STRENGTH_ROWS = 20_000
 HELD_OUT = 0.3
@@ -92,13 +96,15 @@ def train(calendar: Calendar, seed: int, folder: Path, out: Path, progress: Prog
             f"{len(asked):,} examples met the goal, and {int(taught.labels.sum()):,} of {len(taught):,} before it.",
             ["Change the outcome window (goal.window_days) or widen the population."],
         )
+    past = screened(past, taught)
     taught_matrix = past.matrix(taught)
     progress(0.2, len(taught))
     judged = fit(taught_matrix, taught.labels, seed=seed)
     progress(0.4, len(taught))
     raw = log_odds(judged, past.matrix(asked))
     calibration = calibrated(past, raw, asked.labels)
-    found = metrics(calibration.probability(raw), asked.labels, seed=seed)
+    probability = calibration.probability(raw)
+    found = metrics(probability, asked.labels, seed=seed) | {"buckets": judged_buckets(probability, asked.labels)}
     progress(0.6, len(taught) + len(asked))
     final = past.examples(calendar.labelled, MOST_TRAINING_ROWS)
     final_matrix = past.matrix(final)
@@ -114,6 +120,25 @@ def train(calendar: Calendar, seed: int, folder: Path, out: Path, progress: Prog
         "features": len(past.features.features),
         "factors": len(past.features.factors),
     }
+
+
+def judged_buckets(probability: np.ndarray, labels: np.ndarray) -> dict[str, dict[str, float]]:
+    """Hold each bucket's expected rate beside what came of it, with the 95 % interval of the actual rate."""
+    place = scores.buckets(scores.Scale.of(probability).score(probability))
+    found = {}
+    for k, name in enumerate(scores.BUCKETS):
+        mine = place == k
+        if not mine.any():
+            continue
+        low, high = wilson(float(labels[mine].sum()), int(mine.sum()))
+        found[name] = {
+            "profiles": int(mine.sum()),
+            "expected": float(probability[mine].mean()),
+            "rate": float(labels[mine].mean()),
+            "low": low,
+            "high": high,
+        }
+    return found
 
 
 def strengths(booster: Booster, matrix: np.ndarray) -> np.ndarray:
@@ -132,6 +157,17 @@ def _past(calendar: Calendar, seed: int, folder: Path) -> Past:
     )
     asked = load_asked(folder)
     return Past(activities, load_traits(folder / "read"), codebook, features, asked, calendar, seed)
+
+
+def screened(past: Past, taught: Examples) -> Past:
+    """Of very many features keep those that a quick model on some of the training examples asks for at all."""
+    if len(past.features.features) <= MANY_FEATURES:
+        return past
+    some = taught.where(np.arange(0, len(taught), max(1, len(taught) // SCREENING_ROWS)))
+    if not some.tells_apart:
+        return past
+    used = used_features(fit(past.matrix(some), some.labels, seed=past.seed, rounds=SCREENING_ROUNDS))
+    return replace(past, features=past.features.only(used.tolist())) if len(used) else past
 
 
 def judged_split(past: Past) -> tuple[Examples, Examples]:
