@@ -39,7 +39,7 @@ def numbered(lines, folder, *, small):
     return found, np.fromfile(kept, dtype=np.uint64)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(written | broken | blank, max_size=12))
 def test_the_compiled_walk_finds_what_parsing_finds(tmp_path_factory, lines):
     folder = tmp_path_factory.mktemp("lines")
@@ -72,7 +72,7 @@ def test_the_faults_of_lines_are_written_by_their_place(tmp_path):
         assert [(row[".line"], row[".fault"]) for row in rows] == [(2, "odd"), (3, "broken"), (5, "odd")]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(written.filter(lambda text: text.startswith(b"{")), min_size=1, max_size=6), st.integers(1, 40))
 def test_an_array_becomes_lines_wherever_its_blocks_end(elements, size):
     pretty = [json.dumps(json.loads(element), indent=2).encode() for element in elements]

@@ -58,10 +58,13 @@ def as_lines(file: Path, target: Path) -> Path:
 
 def _splitter(start: bytes) -> int | None:
     """Tell at which depth the events of a file lie, None when they are lines already."""
-    first = next((line.strip() for line in start.split(b"\n") if line.strip()), b"")
-    if first.startswith(b"["):
-        return None if first == b"[]" and len(start.split()) > 1 else 1
-    return 0 if first == b"{" else None
+    lines = [line.strip() for line in start.split(b"\n") if line.strip()]
+    if not lines or (len(lines) > 1 and structure(lines[0]) != NOT_JSON):
+        return None
+    if lines[0].startswith(b"["):
+        return 1
+    printed = lines[0] == b"{" and len(lines) > 1 and lines[1].startswith((b'"', b"}"))
+    return 0 if printed else None
 
 
 def _rewritten(file: Path, target: Path, depth: int | None, *, skip: int) -> Path:

@@ -113,7 +113,7 @@ class Expression:
             found = _dotted(node)
             return node if found is None else exp.Var(this=column(found, _use(node)))
 
-        return _replace(self.tree.copy(), written).sql(dialect="duckdb")
+        return _replace(self.tree.copy(), written).sql(dialect="duckdb", comments=False)
 
     def columns(self) -> Iterator[str]:
         """Name the columns it uses."""
