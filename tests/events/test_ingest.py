@@ -3,6 +3,7 @@
 import datetime as dt
 import gzip
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -417,3 +418,11 @@ def test_leaves_no_work_behind(desk, make, tmp_path, monkeypatch):
     with pytest.raises(MappingError):
         desk.send([make()], mapping=parse_mapping("timestamp: nothing"))
     assert list(scratch.iterdir()) == []
+
+
+def test_files_sent_at_the_same_time_count_once(desk, make):
+    files = [desk.write([make(number) for number in range(start, start + 20)]) for start in (0, 10, 0, 5)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(desk.ingest, files))
+    assert len(desk.values("_id")) == len(set(desk.values("_id"))) == 30
+    assert sum(result.accepted for result in found) == 30
