@@ -1,5 +1,5 @@
 """The pages, one module each: `register(site)` puts it at its address."""
 
-from likelier.ui.pages import insights, instances
+from likelier.ui.pages import datasets, insights, instances
 
-ALL = (instances, insights)
+ALL = (instances, insights, datasets)

@@ -1,0 +1,195 @@
+"""The datasets: what is in each, how complete it is, what was set aside; and the way in for files."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from nicegui import ui
+
+from likelier.service.data import dataset_list, describe_dataset
+from likelier.ui import frame
+from likelier.ui.figures import numbers
+from likelier.ui.language import _, count
+from likelier.ui.pages.insights import tabbed
+from likelier.ui.pages.upload import upload_dialog
+from likelier.ui.parts import action, bar, block, card, date, empty, heading, icon, later, link, text
+from likelier.ui.site import Site, Visitor
+from likelier.ui.table import Column, Table
+
+Described = dict[str, Any]
+
+
+def register(site: Site) -> None:
+    @ui.page("/datasets")
+    async def datasets() -> None:
+        with frame.page(site, _("Datasets"), at="/datasets") as visitor:
+            with block("div", "page-head"):
+                with block("div", "grow"):
+                    heading(
+                        _("Datasets"), _("What people did, and what is known of them: all that scores are made of.")
+                    )
+                if visitor.may_manage:
+                    action(_("Upload a file"), lambda: upload_dialog(site), "upload", kind="main")
+            later(partial(dataset_list, site.workspace), partial(_list, site, visitor), waiting=_("Counting …"))
+
+    @ui.page("/datasets/{name}")
+    async def dataset(name: str) -> None:
+        with frame.page(site, name, at="/datasets") as visitor:
+            with block("div"):
+                with block("nav", "crumbs", aria_label=_("Where you are")):
+                    link(_("Datasets"), "/datasets")
+                    icon("chevron_right")
+                    text(name, "span", aria_current="page")
+                with block("div", "page-head"):
+                    text(name, "h1")
+                    if visitor.may_manage:
+                        action(_("Add a file"), lambda: upload_dialog(site, name), "upload")
+            later(partial(describe_dataset, site.workspace, name), _describe, waiting=_("Looking through the rows …"))
+
+
+def _list(site: Site, visitor: Visitor, found: list[Described]) -> None:
+    if not found:
+        about = _(
+            "Bring a file of timestamped events: CSV, Parquet or JSON. The mapping is guessed, and yours to change."
+        )
+        with empty(_("No data yet"), about, "storage"):
+            if visitor.may_manage:
+                action(_("Upload a file"), lambda: upload_dialog(site), "upload", kind="main")
+        return
+    with card():
+        table: Table[Described] = Table(
+            _("Datasets"),
+            [
+                Column(_("Name"), _name, lambda row: row["name"].casefold()),
+                Column(_("Holds"), lambda row: text(kind_word(row["kind"]), "span"), lambda row: row["kind"]),
+                Column(_("Rows"), lambda row: text(count(row["rows"]), "span"), lambda row: row["rows"], number=True),
+                Column(_("From"), lambda row: text(date(_known(row["first"])), "span"), lambda row: row["first"]),
+                Column(_("To"), lambda row: text(date(_known(row["last"])), "span"), lambda row: row["last"]),
+                Column(_("Identities"), lambda row: text(", ".join(row["namespaces"]) or "–", "span")),
+            ],
+            sort=0,
+            open_row=lambda row: ui.navigate.to(_address(row["name"])),
+        )
+        table.show(found)
+
+
+def _name(row: Described) -> None:
+    link(row["name"], _address(row["name"]), "name")
+
+
+def _address(name: str) -> str:
+    return f"/datasets/{quote(name)}"
+
+
+def _known(moment: str | None) -> str | None:
+    """Leave out the date of attributes that were always known."""
+    return None if moment and moment.startswith("1970-01-01") else moment
+
+
+def kind_word(kind: str) -> str:
+    return _("Events") if kind == "events" else _("Profile attributes")
+
+
+def _describe(found: Described) -> None:
+    with block("div", "tiles"):
+        for value, label in (
+            (count(found["rows"]), _("events") if found["kind"] == "events" else _("rows")),
+            (count(max((each["profiles"] for each in found["identities"]), default=0)), _("people")),
+            (count(len(found["fields"])), _("fields")),
+            (date(_known(found["first"])), _("first")),
+            (date(_known(found["last"])), _("last")),
+            (count(found["rejected"]), _("rows set aside")),
+        ):
+            with block("div", "tile"):
+                text(value, "b")
+                text(label, "span", "soft")
+    tabbed(
+        {
+            "fields": (_("Fields"), partial(_fields, found)),
+            "preview": (_("Preview"), partial(_preview, found["preview"])),
+            "rejects": (_("Set aside"), partial(_rejects, found)),
+            "batches": (_("Batches"), partial(_batches, found["batches"])),
+        },
+        "fields",
+    )
+
+
+def _fields(found: Described) -> None:
+    types = {"text": _("text"), "number": _("number"), "flag": _("yes or no"), "moment": _("date and time")}
+    with card():
+        text(_("Identities"), "h3")
+        with block("dl", "facts"):
+            for each in found["identities"]:
+                with block("div"):
+                    text(each["namespace"], "dt", "mono")
+                    said = _("{people} people, on {part} of the rows")
+                    part = f"{each['complete']:.0%}"
+                    text(said.format(people=count(each["profiles"]), part=part), "dd")
+    with card():
+        search = ui.input(placeholder=_("Search the fields")).props("outlined dense clearable").classes("search")
+        search.props["aria-label"] = _("Search the fields")
+        table: Table[Described] = Table(
+            _("Fields"),
+            [
+                Column(_("Field"), lambda row: text(row["path"], "span", "mono"), lambda row: row["path"].casefold()),
+                Column(
+                    _("Type"),
+                    lambda row: text(
+                        _("list of {type}").format(type=types[row["type"]]) if row["array"] else types[row["type"]],
+                        "span",
+                    ),
+                    lambda row: row["type"],
+                ),
+                Column(
+                    _("Filled in the last year"),
+                    lambda row: bar(row["complete"], f"{row['complete']:.0%}"),
+                    lambda row: row["complete"],
+                ),
+            ],
+            sort=0,
+            size=50,
+        )
+        table.show(found["fields"])
+        search.on_value_change(
+            lambda change: table.show(
+                [row for row in found["fields"] if (change.value or "").casefold() in row["path"].casefold()]
+            )
+        )
+
+
+def _preview(rows: list[Described]) -> None:
+    """Show ten columns that have something to show."""
+    names = [name for name in (rows[0] if rows else ()) if any(row[name] not in (None, []) for row in rows)]
+    with card():
+        text(_("The newest rows; columns without a value in them are left out."), "p", "soft")
+        with block("div", "scroll", tabindex="0", role="region", aria_label=_("Preview")):
+            numbers(names, [[_cell(row[name]) for name in names] for row in rows])
+
+
+def _cell(value: Any) -> str:
+    said = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+    return said if len(said) <= 48 else said[:47] + "…"
+
+
+def _rejects(found: Described) -> None:
+    if not found["rejected"]:
+        with empty(_("Nothing was set aside"), _("Every row that came could be used."), "task_alt"):
+            pass
+        return
+    with card():
+        said = _("{number} rows could not be used. The first of them:")
+        text(said.format(number=count(found["rejected"])), "p", "soft")
+        heads = [_("File"), _("Line"), _("Reason"), _("Row")]
+        rows = [[row["file"], count(row["line"]), row["reason"], _cell(row["raw"])] for row in found["rejects"]]
+        with block("div", "scroll", tabindex="0", role="region", aria_label=_("Rows set aside")):
+            numbers(heads, rows)
+
+
+def _batches(found: list[Described]) -> None:
+    with card():
+        numbers(
+            [_("Came on"), _("Rows"), _("Batch")],
+            [[date(each["at"]), count(each["rows"]), each["batch"][:12]] for each in found],
+        )
