@@ -23,6 +23,7 @@ from likelier.cli.frame import (
     screen,
     tell_failure,
 )
+from likelier.cli.segments import segments
 from likelier.runs.records import Failure, State
 from likelier.settings import read_settings
 from likelier.timespan import parse_moment
@@ -39,6 +40,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(segments)
 
 InstanceFile = Annotated[Path, typer.Argument(metavar="INSTANCE.yaml", help="The instance file.")]
 InstanceName = Annotated[str, typer.Argument(metavar="NAME", help="The instance's name.")]

@@ -17,8 +17,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from likelier.conditions.algebra import OPERATORS, takes, where
@@ -72,14 +74,20 @@ def _inside(part: Condition, *looser: type[Condition]) -> str:
 
 
 def _write_statement(statement: Statement) -> str:
-    words = [_write_path(statement.field.path), statement.operator]
+    return f"{write_path(statement.field.path)} {write_claim(statement)}"
+
+
+def write_claim(statement: Statement) -> str:
+    """Write what is said of the field: operator, value and the case flag."""
+    words = [statement.operator]
     if statement.value is not None:
         words.append(_write_value(statement.field, statement.value))
     return " ".join([*words, "ignore_case"] if statement.ignore_case else words)
 
 
-def _write_path(path: str) -> str:
-    plain = _WORD.fullmatch(path) and path.lower() not in RESERVED
+def write_path(path: str, reserved: Collection[str] = frozenset(RESERVED)) -> str:
+    """Write a field's path, in backquotes when it is no plain word or means something else."""
+    plain = _WORD.fullmatch(path) and path.lower() not in reserved
     return path if plain else "`" + path.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 
@@ -103,7 +111,7 @@ def read_condition(text: str, fields: Mapping[str, Field]) -> Condition:
     Traceback (most recent call last):
     likelier.errors.ConditionError: At character 13 (order): put a text in quotes: "order".
     """
-    return _Reader(text, fields).condition()
+    return Reader(text, fields).condition()
 
 
 @dataclass(frozen=True)
@@ -153,11 +161,12 @@ def _tokens(text: str) -> Iterator[Token]:
         position = found.end()
 
 
-class _Reader:
-    """Reads by recursive descent, one method for each rule of the grammar."""
+class Reader:
+    """Reads by recursive descent, one method for each rule of the grammar; a larger language overrides :meth:`leaf`."""
 
     def __init__(self, text: str, fields: Mapping[str, Field]) -> None:
         self._tokens = _tokens(text)
+        self._ahead: deque[Token] = deque()
         self._token = next(self._tokens)
         self._fields = fields
         self._depth = 0
@@ -189,15 +198,20 @@ class _Reader:
         return condition
 
     def _primary(self) -> Condition:
-        if not self._skip("("):
-            return self._comparison()
+        return self._bracket() if self._token.text == "(" else self.leaf()
+
+    def _bracket(self) -> Condition:
+        self._next()
         condition = self._or()
         if not self._skip(")"):
             raise ConditionError(f"{self._token}: expected 'and', 'or' or ')'.")
         return condition
 
-    def _comparison(self) -> Condition:
-        field_token, field = self._token, self._field()
+    def leaf(self) -> Condition:
+        """Read what stands between the joining words."""
+        return self._comparison(self._token, self._field())
+
+    def _comparison(self, field_token: Token, field: Field) -> Condition:
         operator_token, operator = self._token, self._operator()
         value_token, value = self._token, self._value(operator)
         ignore_case = self._skip("ignore_case")
@@ -251,7 +265,7 @@ class _Reader:
         token = self._next()
         match token.kind:
             case "text":
-                return _unquoted(token)
+                return unquoted(token)
             case "number":
                 return _number_or_moment(token)
             case "word" if token.text.lower() in FLAGS:
@@ -263,8 +277,13 @@ class _Reader:
     def _next(self) -> Token:
         token = self._token
         if token.kind != "end":
-            self._token = next(self._tokens)
+            self._token = self._ahead.popleft() if self._ahead else next(self._tokens)
         return token
+
+    def _peek(self, count: int = 1) -> Token:
+        """Look at a token behind the present one without reading on."""
+        self._ahead.extend(islice(self._tokens, count - len(self._ahead)))
+        return self._ahead[count - 1] if len(self._ahead) >= count else (self._ahead or [self._token])[-1]
 
     def _skip(self, text: str) -> bool:
         skipped = self._token.kind in ("word", "mark") and self._token.text.lower() == text
@@ -273,7 +292,8 @@ class _Reader:
         return skipped
 
 
-def _unquoted(token: Token) -> str:
+def unquoted(token: Token) -> str:
+    """Read the text that stands in quotes."""
     inner = token.text[1:-1]
     if token.text[0] == "'":
         inner = re.sub(r"\\.|\"", _as_in_double_quotes, inner, flags=re.DOTALL)

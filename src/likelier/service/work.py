@@ -15,6 +15,7 @@ from likelier.runs.execute import Bench, carry_on
 from likelier.runs.records import LeaseLostError, Run, Watch
 from likelier.service.instances import whole_instance
 from likelier.service.runs import claim, lease
+from likelier.service.segments import evaluate_after
 from likelier.service.workspace import Workspace
 from likelier.store import instances as stored
 from likelier.store import runs as records
@@ -54,6 +55,7 @@ def work_on(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> No
         carry_on(run, whole, bench(workspace), watch)
     except LeaseLostError:
         return
+    evaluate_after(workspace, run)
 
 
 def bench(workspace: Workspace) -> Bench:

@@ -101,3 +101,29 @@ insights = sa.Table(
     sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id"), primary_key=True),
     sa.Column("document", sa.JSON, nullable=False),
 )
+
+segments = sa.Table(
+    "segments",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("namespace", sa.Text, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+)
+sa.Index("segments_name", segments.c.name, unique=True)
+
+segment_counts = sa.Table(
+    "segment_counts",
+    metadata,
+    sa.Column("snapshot", sa.String(36), primary_key=True),
+    sa.Column("segment_id", sa.String(36), sa.ForeignKey("segments.id"), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("as_of", Moment, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("basis", sa.Text, nullable=False),
+)
+sa.Index("segment_counts_history", segment_counts.c.segment_id, segment_counts.c.at)

@@ -1,0 +1,168 @@
+"""The commands of `likelier segments`."""
+# ruff: noqa: FBT002, PLC0415 - a flag of typer is a boolean parameter; each command loads what it needs
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from likelier.access.identity import person_at_the_keyboard
+from likelier.cli.frame import Commands, Home, Json, margin, opened, plain, print_json, screen
+from likelier.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+segments = typer.Typer(
+    name="segments", cls=Commands, help="People chosen by scores, factors, attributes and events.", no_args_is_help=True
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The segment's name.")]
+
+
+@segments.command()
+def create(
+    name: Name,
+    instance: Annotated[str | None, typer.Option(metavar="I", help="Those in a bucket of this instance.")] = None,
+    bucket: Annotated[str | None, typer.Option(metavar="B", help="low, medium or high.")] = None,
+    rule: Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="A rule file.")] = None,
+    text: Annotated[str | None, typer.Option(metavar="EXPR", help="A rule as an expression.")] = None,
+    namespace: Annotated[str | None, typer.Option(help="Whose ids the members are, such as CRMID.")] = None,
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    dry: Annotated[bool, typer.Option("--estimate", help="Only say how many they would be.")] = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Make a segment of a bucket, a rule file or an expression; say its size."""
+    from likelier.profiles.rulefile import load_rule_file
+    from likelier.service import segments as service
+
+    if [text, rule, instance].count(None) != 2:
+        raise UsageError("Give one of --instance with --bucket, --rule FILE.yaml or --text EXPR.")
+    written = load_rule_file(rule) if rule else {}
+    wanted = service.Wanted(
+        text=text,
+        rule=written.get("rule"),
+        instance=instance,
+        bucket=bucket,
+        namespace=namespace or written.get("namespace"),
+    )
+    with opened(home) as workspace:
+        if dry:
+            found = service.estimate_segment(workspace, wanted)
+        else:
+            told = description or str(written.get("description") or "")
+            found = service.create_segment(workspace, person_at_the_keyboard(), name, wanted, description=told)
+    if json:
+        print_json(found)
+    else:
+        belong = "would belong" if dry else "belong"
+        margin().print(plain(f"{found['size']:,} people {belong} to '{name}': those who {found['words']}."))
+
+
+@segments.command(name="list")
+def list_all(home: Home = None, json: Json = False) -> None:
+    """List the segments with their sizes."""
+    from likelier.service import segments as service
+
+    with opened(home) as workspace:
+        found = service.list_segments(workspace)
+    if json:
+        print_json(found)
+    elif found:
+        _list(screen(), found)
+    else:
+        margin().print("There are no segments yet. Make one: likelier segments create NAME --instance I --bucket high")
+
+
+@segments.command()
+def show(name: Name, home: Home = None, json: Json = False) -> None:
+    """Show a segment: its rule, and its size over time."""
+    from likelier.service import segments as service
+
+    with opened(home) as workspace:
+        found = service.get_segment(workspace, name)
+    if json:
+        print_json(found)
+    else:
+        _show(screen(), found)
+
+
+@segments.command()
+def members(
+    name: Name,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many to show.")] = 100,
+    after: Annotated[str, typer.Option(metavar="ID", help="Begin behind this id.")] = "",
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Show members, sorted by id."""
+    from likelier.service import segments as service
+
+    with opened(home) as workspace:
+        page = service.segment_members(workspace, name, after=after, limit=limit)
+    if json:
+        print_json(page)
+        return
+    for member in page["items"]:
+        screen().print(plain(member["id"]))
+    if page["next"] is not None:
+        margin().print(plain(f"More: --after {page['next']}"))
+
+
+@segments.command()
+def export(
+    name: Name,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write.")],
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Write the members to a .parquet, .csv or .jsonl file."""
+    from likelier.service import segments as service
+
+    with opened(home) as workspace:
+        rows = service.export_segment(workspace, name, output)
+    if json:
+        print_json({"segment": name, "rows": rows, "file": str(output)})
+    else:
+        margin().print(plain(f"{rows:,} members of '{name}' are in {output}."))
+
+
+@segments.command()
+def delete(name: Name, home: Home = None) -> None:
+    """Delete a segment; those that others refer to stay."""
+    from likelier.service import segments as service
+
+    with opened(home) as workspace:
+        service.delete_segment(workspace, name)
+
+
+def _list(console: Console, found: Sequence[Mapping[str, Any]]) -> None:
+    from likelier.cli.show import grid
+
+    table = grid("Segment", "Members", "Of", "Evaluated", "Rule", right=("Members",))
+    for segment in found:
+        size = f"{segment['size']:,}" if segment["size"] is not None else ""
+        evaluated = (segment["evaluated_at"] or "")[:16].replace("T", " ")
+        table.add_row(plain(segment["name"]), size, plain(segment["namespace"]), evaluated, plain(segment["text"]))
+    console.print(table)
+
+
+def _show(console: Console, found: Mapping[str, Any]) -> None:
+    from rich.text import Text
+
+    from likelier.cli.show import grid
+
+    console.print(Text.assemble((str(plain(found["name"])), "bold"), f"   {found['size']:,} of {found['namespace']}"))
+    if found["description"]:
+        console.print(plain(found["description"]))
+    console.print(plain(f"Those who {found['words']}"))
+    console.print(plain(found["text"]))
+    console.print()
+    table = grid("Evaluated", "Members", "As of", right=("Members",))
+    for count in found["counts"]:
+        table.add_row(count["at"][:16].replace("T", " "), f"{count['size']:,}", count["as_of"][:10])
+    console.print(table)

@@ -1,0 +1,102 @@
+"""Segments, and how many members each had whenever it was evaluated.
+
+A rule is kept as text that names instances and other segments by their ids, so that renaming one changes no rule.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from likelier.errors import UsageError
+from likelier.store.tables import segment_counts, segments
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A segment as stored."""
+
+    id: str
+    name: str
+    description: str
+    namespace: str
+    rule: str
+    created_at: dt.datetime
+    created_by: str
+    updated_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Count:
+    """One evaluation: the snapshot of its members in the lake, what it rests on, and how many there were."""
+
+    snapshot: str
+    segment_id: str
+    at: dt.datetime
+    as_of: dt.datetime
+    size: int
+    basis: str
+
+
+class SegmentNameTakenError(UsageError):
+    """Another segment has the name."""
+
+
+def add(connection: Connection, segment: Segment) -> None:
+    _write(connection, sa.insert(segments).values(**vars(segment)), segment.name)
+
+
+def edit(connection: Connection, segment: Segment) -> None:
+    _write(connection, sa.update(segments).where(segments.c.id == segment.id).values(**vars(segment)), segment.name)
+
+
+def find(connection: Connection, segment_id: str) -> Segment | None:
+    return _one(connection, segments.c.id == segment_id)
+
+
+def find_named(connection: Connection, name: str) -> Segment | None:
+    return _one(connection, segments.c.name == name)
+
+
+def every(connection: Connection) -> list[Segment]:
+    """All segments in the order of their names."""
+    return [Segment(**row) for row in connection.execute(sa.select(segments).order_by(segments.c.name)).mappings()]
+
+
+def remove(connection: Connection, segment_id: str) -> None:
+    """Forget a segment and its counts; its name is free again."""
+    connection.execute(sa.delete(segment_counts).where(segment_counts.c.segment_id == segment_id))
+    connection.execute(sa.delete(segments).where(segments.c.id == segment_id))
+
+
+def add_count(connection: Connection, count: Count) -> None:
+    connection.execute(sa.insert(segment_counts).values(**vars(count)))
+
+
+def counts(connection: Connection, segment_id: str, limit: int | None = None) -> list[Count]:
+    """The evaluations of a segment, newest first."""
+    query = (
+        sa.select(segment_counts)
+        .where(segment_counts.c.segment_id == segment_id)
+        .order_by(segment_counts.c.at.desc(), segment_counts.c.snapshot)
+        .limit(limit)
+    )
+    return [Count(**row) for row in connection.execute(query).mappings()]
+
+
+def _one(connection: Connection, condition: sa.ColumnElement[bool]) -> Segment | None:
+    row = connection.execute(sa.select(segments).where(condition)).mappings().one_or_none()
+    return Segment(**row) if row else None
+
+
+def _write(connection: Connection, statement: Any, name: str) -> None:
+    try:
+        with connection.begin_nested():
+            connection.execute(statement)
+    except IntegrityError as error:
+        raise SegmentNameTakenError(f"There is a segment named '{name}' already. Choose another name.") from error
