@@ -12,7 +12,7 @@ install: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-demo: install
+demo: install  ## simulate a shop, predict, write the reports into ./demo
 	$(BIN)/likelier demo --home demo
 
 check: install
