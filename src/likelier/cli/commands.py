@@ -180,7 +180,7 @@ def profile(
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Show one person: attributes, activity, scores with their reasons."""
+    """Show one person: ids, attributes, activity, scores with their reasons, segments, newest events."""
     from likelier.cli import show
     from likelier.service import profiles
 

@@ -149,6 +149,13 @@ def quoted(name: str) -> Text:
 
 def profile(console: Console, found: Mapping[str, Any]) -> None:
     console.print(Text.assemble((f"{found['namespace']} ", "dim"), (str(plain(found["id"])), "bold")))
+    others = [one for one in found["identities"] if one["id"] != found["id"] or one["namespace"] != found["namespace"]]
+    if others:
+        console.print(
+            Text("also ", "dim") + Text(", ").join(plain(f"{one['namespace']} {one['id']}") for one in others)
+        )
+    if found["segments"]:
+        console.print(Text("in   ", "dim") + Text(", ").join(plain(one["name"]) for one in found["segments"]))
     if found["attributes"]:
         console.print()
         table = grid("Attribute", "Value", "Known since")
@@ -165,6 +172,15 @@ def profile(console: Console, found: Mapping[str, Any]) -> None:
     for score in found["scores"]:
         console.print()
         _score(console, score)
+    if found["events"]:
+        console.print()
+        table = grid("Newest events", "Dataset", "What")
+        for event in found["events"]:
+            what = Text("  ").join(
+                Text.assemble((str(plain(name)), "dim"), " ", plain(value)) for name, value in event["fields"].items()
+            )
+            table.add_row(event["timestamp"][:16].replace("T", " "), plain(event["dataset"]), what)
+        console.print(table)
 
 
 def _score(console: Console, score: Mapping[str, Any]) -> None:

@@ -1,89 +1,53 @@
-"""One person: what is known, what they did, how they score and why."""
+"""One person: what is known, what they did, how they score and why, which segments they are in."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import ibis
-
 from likelier.backend import Engine
-from likelier.datasets import Dataset, list_datasets, read_dataset
+from likelier.datasets import list_datasets
 from likelier.errors import UnknownNameError, UsageError
-from likelier.lake import Lake
+from likelier.profiles.profile import activity, attributes, identities, last_events, traces
 from likelier.runs.records import Run
 from likelier.service.scores import read_scores
+from likelier.service.segments import segments_of
 from likelier.service.workspace import Workspace
 from likelier.store import instances as stored
 from likelier.store import runs as records
 
 
+class UnknownPersonError(UsageError):
+    """Nobody is known by this id."""
+
+
 def find_profile(workspace: Workspace, namespace: str, identity: str) -> dict[str, Any]:
-    """Tell what is known of a person: attributes, activity per dataset, and the latest scores of each instance.
+    """Tell what is known of a person: ids, attributes, activity, scores with reasons, segments, the newest events.
 
-    An instance whose profile toggle is off keeps its scores to itself.
+    Scores are the latest of each instance; one whose profile toggle is off keeps its scores to itself. Segments are
+    those the person was in when they were last evaluated.
     """
-    datasets = _datasets_with(workspace.lake, namespace)
-    with workspace.engine() as engine:
-        attributes = _attributes(engine, workspace.lake, datasets, namespace, identity)
-        activity = _activity(engine, workspace.lake, datasets, namespace, identity)
-        scores = [
-            score for run in _published(workspace) for score in _scores(engine, workspace, run, namespace, identity)
-        ]
-    if not (attributes or activity or scores):
-        raise UsageError(f"Nothing is known of '{identity}' in the namespace {namespace}.")
-    return {
-        "namespace": namespace,
-        "id": identity,
-        "attributes": attributes,
-        "activity": activity,
-        "scores": scores,
-    }
-
-
-def _datasets_with(lake: Lake, namespace: str) -> list[Dataset]:
-    datasets = list_datasets(lake)
+    datasets = list_datasets(workspace.lake)
     known = {name for dataset in datasets for name in dataset.namespaces}
     if namespace not in known:
         raise UnknownNameError("namespace", namespace, known)
-    return [dataset for dataset in datasets if namespace in dataset.namespaces]
-
-
-def _attributes(
-    engine: Engine, lake: Lake, datasets: list[Dataset], namespace: str, identity: str
-) -> list[dict[str, Any]]:
-    """The latest value of each attribute, and since when it is known."""
-    found: dict[str, dict[str, Any]] = {}
-    for dataset in datasets:
-        if dataset.kind != "profiles":
-            continue
-        fields = [path for path in dataset.fields if path != "timestamp"]
-        rows = _rows_of(engine, lake, dataset, namespace, identity).select("timestamp", *fields)
-        for row in engine.table(rows.order_by("timestamp")).to_pylist():
-            since = row.pop("timestamp")
-            known = {name: value for name, value in row.items() if value is not None}
-            found |= {name: {"name": name, "value": value, "since": since} for name, value in known.items()}
-    return [{**attribute, "since": attribute["since"].isoformat()} for attribute in found.values()]
-
-
-def _activity(
-    engine: Engine, lake: Lake, datasets: list[Dataset], namespace: str, identity: str
-) -> list[dict[str, Any]]:
-    found = []
-    for dataset in datasets:
-        if dataset.kind != "events":
-            continue
-        rows = _rows_of(engine, lake, dataset, namespace, identity)
-        counted = rows.aggregate(events=rows.count(), first=rows.timestamp.min(), last=rows.timestamp.max())
-        row = engine.table(counted).to_pylist()[0]
-        if row["events"]:
-            moments = {key: row[key].isoformat() for key in ("first", "last")}
-            found.append({"dataset": dataset.name, "events": row["events"], **moments})
-    return found
-
-
-def _rows_of(engine: Engine, lake: Lake, dataset: Dataset, namespace: str, identity: str) -> ibis.Table:
-    table = read_dataset(engine, lake, dataset)
-    return table.filter(table[f"identityMap.{namespace}"] == identity)
+    with workspace.engine() as engine:
+        found = traces(engine, workspace.lake, datasets, namespace, identity)
+        scores = [
+            score for run in _published(workspace) for score in _scores(engine, workspace, run, namespace, identity)
+        ]
+        told: dict[str, Any] = {
+            "namespace": namespace,
+            "id": identity,
+            "identities": identities(engine, found),
+            "attributes": attributes(engine, found),
+            "activity": activity(engine, found),
+            "scores": scores,
+            "segments": segments_of(workspace, engine, namespace, identity),
+            "events": last_events(engine, found),
+        }
+    if not (told["identities"] or scores):
+        raise UnknownPersonError(f"Nothing is known of '{identity}' in the namespace {namespace}.")
+    return told
 
 
 def _published(workspace: Workspace) -> list[Run]:
@@ -97,5 +61,12 @@ def _scores(engine: Engine, workspace: Workspace, run: Run, namespace: str, iden
     table = read_scores(engine, workspace, run)
     rows = engine.table(table.filter(table.namespace == namespace, table.id == identity)).to_pylist()
     return [
-        {"instance": run.instance, "run": run.id, **row, "score_date": row["score_date"].isoformat()} for row in rows
+        {
+            "instance": run.instance,
+            "instance_id": run.instance_id,
+            "run": run.id,
+            **row,
+            "score_date": row["score_date"].isoformat(),
+        }
+        for row in rows
     ]
