@@ -7,10 +7,11 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any, Literal
 
-from nicegui import events, ui
+from nicegui import context, events, ui
 
 from likelier.events.ingest import IngestResult
 from likelier.events.schema import standard_type
@@ -74,15 +75,16 @@ class Draft:
         return found | {"fields": {line.path: line.value for line in self.lines if line.path and line.value}}
 
 
-def upload_dialog(site: Site, dataset: str = "", done: Callable[[str], None] | None = None) -> None:
+def upload_dialog(site: Site, dataset: str = "", done: Callable[[str], Any] | None = None) -> None:
     """Open the way in; `done` hears the dataset's name, by default the page turns to it."""
     _Upload(site, dataset, done or (lambda name: ui.navigate.to(f"/datasets/{name}")))
 
 
 class _Upload:
-    def __init__(self, site: Site, dataset: str, done: Callable[[str], None]) -> None:
+    def __init__(self, site: Site, dataset: str, done: Callable[[str], Any]) -> None:
         self._site, self._dataset, self._done = site, dataset, done
         self._draft: Draft | None = None
+        self._page = context.client.content
         with (
             ui.dialog().props("persistent") as self._dialog,
             block("div", "card upload", aria_label=_("Upload a file")),
@@ -225,7 +227,10 @@ class _Upload:
         draft.file.unlink(missing_ok=True)
         toast(_told(answer))
         self._dialog.close()
-        self._done(draft.name)
+        with self._page:
+            going = self._done(draft.name)
+            if isawaitable(going):
+                await going
 
 
 def _rows(number: int) -> str:
