@@ -195,9 +195,9 @@ def test_json_lines_say_the_same_as_parquet(tmp_path: Path) -> None:
 def test_drivers_are_named_by_their_factors(shop: Simulation) -> None:
     buying, lapsing, cancelling = json.loads(shop.drivers.read_text())
     assert "Count of webVisit" in buying["drivers"][0]["factors"]
-    assert {"Days since webVisit", "Count of webVisit"} == {f for d in lapsing["drivers"][:2] for f in d["factors"]}
+    assert {"Days since webVisit", "Count of webVisit"} <= {f for d in lapsing["drivers"][:2] for f in d["factors"]}
     assert next(d["effect"] for d in lapsing["drivers"] if d["driver"] == "telephone") == 0
-    assert cancelling["drivers"][0]["driver"] == "membership"
+    assert cancelling["drivers"][0]["driver"] == "plan"
     for goal in (buying, lapsing, cancelling):
         effects = [driver["effect"] for driver in goal["drivers"]]
         assert effects == sorted(effects, reverse=True)

@@ -341,8 +341,8 @@ def live(
 ) -> int:  # fmt: skip
     """Let people live from before the history to the end of the calendar, and write down the days worth telling.
 
-    At the start of the day `cut_off` each person's state is kept in `states`, the last day with something to tell in
-    `active`; `happened[:, goal]` becomes the first day from then on on which it happens. Answers the number of rows
+    At the start of the day `cut_off` each person's state is kept in `states`, the last day with an event in `active`;
+    `happened[:, goal]` becomes the first day from then on on which it happens. Answers the number of rows
     written, FULL when they did not suffice.
     """
     rng = np.zeros(1, np.uint64)
@@ -380,7 +380,7 @@ def live(
                     happened[who, PURCHASE] = min(happened[who, PURCHASE], day)
                 if seen.plan_change == CANCELLED:
                     happened[who, CANCELLATION] = min(happened[who, CANCELLATION], day)
-            if day >= 0:
+            if day >= 0 and (seen.visited or seen.messaged or seen.plan_change not in (SAME, ENDED)):
                 last_told = day
             seen.day, seen.tier, seen.plan, seen.app = day, state.tier, state.plan, state.app * (1 + newly)
             seen.plan_start, seen.plan_end = state.plan_start, state.plan_end

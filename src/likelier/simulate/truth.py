@@ -48,7 +48,7 @@ def eligible(goal: TrueGoal, states: np.ndarray, active: np.ndarray, cut_off: in
 
 @dataclass(frozen=True)
 class Driver:
-    """Something that moves the odds, with the names of the factors in which it shows, and the columns that hold it."""
+    """Something that moves the odds, the columns that hold it, and the factors in which it may show."""
 
     name: str
     factors: tuple[str, ...]
@@ -56,23 +56,35 @@ class Driver:
     person: tuple[str, ...] = ()
 
 
+def _factors(words: tuple[str, ...], *events: str) -> tuple[str, ...]:
+    return tuple(f"{word} {event}" for event in events for word in words)
+
+
+SINCE, COUNT, RHYTHM = ("Days since",), ("Count of",), ("Rhythm of",)
+EVERY = SINCE + COUNT + RHYTHM
+VISITS = ("webVisit", "launches", "any event", "web.webpagedetails.pageViews", "application.launch", "game.login")
+VIEWS = ("productViews", "media.play", "game.levelStart")
+ADDS = ("productListAdds", "productListViews", "media.watchlistAdd", "game.shopVisit")
+ORDERS = ("order", "purchases")
+PLANS = ("subscription.start", "subscription.renewal")
+
 DRIVERS = (
-    Driver("recency of visits", ("Days since webVisit",), state=("last_visit",)),
-    Driver("frequency of visits", ("Count of webVisit",), state=("visits", "custom"), person=("habit",)),
-    Driver("rhythm of visits", ("Gap between webVisit",), person=("regularity", "gap")),
-    Driver("products seen", ("Count of productViews", "Days since productViews"), state=("views",)),
-    Driver("items in the cart", ("Days since productListAdds", "Count of productListAdds"), state=("cart",)),
-    Driver("recency of purchases", ("Days since purchases", "Days since order"), state=("sated",)),
-    Driver("frequency of purchases", ("Count of purchases", "Count of order"), ("purchases",), ("inclination",)),
-    Driver("loyalty tier", ("loyalty.tier",), state=("tier",)),
-    Driver("campaigns", ("Days since message.tracking", "Count of message.tracking"), ("mail",), ("response",)),
-    Driver("crashes", ("Days since crashes", "Count of crashes"), state=("crashes",)),
-    Driver("membership", ("Days to subscription.endDate", "subscription.status"), state=("plan", "plan_end")),
-    Driver("failed payments", ("subscription.paymentStatus",), state=("failures",)),
-    Driver("tenure of membership", ("Days since subscription.startDate",), state=("plan_start",)),
-    Driver("telephone", ("device.type",), person=("mobile",)),
-    Driver("age", ("person.ageBand",), person=("age_lift",)),
-    Driver("country", ("homeAddress.countryCode", "placeContext.geo.countryCode"), person=("country_lift",)),
+    Driver("recency of visits", _factors(SINCE, *VISITS), ("last_visit",)),
+    Driver("frequency of visits", _factors(COUNT, *VISITS), ("visits", "custom"), ("habit",)),
+    Driver("rhythm of visits", _factors(RHYTHM, *VISITS), person=("regularity", "gap")),
+    Driver("things seen", _factors(EVERY, *VIEWS), ("views",)),
+    Driver("things in the cart", _factors(EVERY, *ADDS), ("cart",)),
+    Driver("recency of purchases", _factors(SINCE, *ORDERS), ("sated",)),
+    Driver("frequency of purchases", _factors(COUNT + RHYTHM, *ORDERS), ("purchases",), ("inclination",)),
+    Driver("loyalty tier", ("Loyalty tier",), ("tier",)),
+    Driver("campaigns", _factors(EVERY, "message.tracking", "webInteraction"), ("mail",), ("response",)),
+    Driver("crashes", _factors(EVERY, "crashes"), ("crashes",)),
+    Driver("plan", ("Days to endDate", *_factors(EVERY, *PLANS, "status active")), ("plan", "plan_end")),
+    Driver("failed payments", _factors(EVERY, "subscription.paymentFailed", "paymentStatus failed"), ("failures",)),
+    Driver("tenure of the plan", ("Days to startDate",), ("plan_start",)),
+    Driver("telephone", _factors(EVERY, "type mobile", "type desktop"), person=("mobile",)),
+    Driver("age", ("Age band",), person=("age_lift",)),
+    Driver("country", ("Country",), person=("country_lift",)),
 )
 
 
@@ -92,7 +104,7 @@ def drivers(
 
     actual, ranked = log_odds(persons, states), []
     for driver in DRIVERS:
-        if goal.subscribers and driver.name == "membership":
+        if goal.subscribers and driver.name == "plan":
             driver = Driver(driver.name, driver.factors, state=("plan_end",))  # noqa: PLW2901
         effect = actual - log_odds(_levelled(persons, driver.person), _levelled(states, driver.state))
         ranked.append({"driver": driver.name, "factors": list(driver.factors), "effect": float(np.abs(effect).mean())})
