@@ -15,7 +15,14 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.fs
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, WriterProperties
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Transaction,
+    WriterProperties,
+)
 from deltalake import write_deltalake as write_delta
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
@@ -25,6 +32,12 @@ TURN = "likelier.turn"  # the application transaction that appends with `onto` t
 MOMENT = pa.timestamp("us", "UTC")
 # Old log entries carry the notes that say what each batch brought; they are small.
 KEEP_LOGS = PostCommitHookProperties(cleanup_expired_logs=False)
+# Ids hardly ever repeat: a dictionary of them is work for nothing.
+WRITTEN = WriterProperties(
+    compression="ZSTD",
+    max_row_group_size=131_072,
+    column_properties={"_id": ColumnProperties(dictionary_enabled=False)},
+)
 
 
 class ConflictError(TransientError):
@@ -168,7 +181,7 @@ class Lake:
             schema_mode="merge" if current is not None else None,
             commit_properties=CommitProperties(custom_metadata=_metadata(note), app_transactions=transactions),
             post_commithook_properties=KEEP_LOGS,
-            writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=131_072),
+            writer_properties=WRITTEN,
         )
 
 

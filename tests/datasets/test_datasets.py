@@ -57,6 +57,19 @@ def test_a_dataset_is_read_as_it_was(send):
         assert engine.table(read_dataset(engine, lake, open_dataset(lake, "web"))).num_rows == 0
 
 
+def test_a_column_whose_values_are_gone_is_null(send):
+    send("web", event(1, n=1))
+    lake = send("web", event(2))
+    send("web", event(2, m=1))
+    lake.delete("datasets/web/events", "_id = 'e1'")
+    dataset = open_dataset(lake, "web")
+    assert list(dataset.fields) == ["timestamp", "n"]
+    with DuckDB() as engine:
+        assert engine.table(read_dataset(engine, lake, dataset)).select(["_id", "n"]).to_pylist() == [
+            {"_id": "e2", "n": None}
+        ]
+
+
 def test_an_unknown_dataset_is_named_with_the_nearest(send):
     lake = send("retail", event(1))
     with pytest.raises(UnknownNameError, match=r"There is no dataset 'retial'\. Did you mean 'retail'\?"):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import ibis
-import pyarrow as pa
 
 from likelier.backend import Engine
 from likelier.errors import UnknownNameError
@@ -64,8 +63,12 @@ def read_dataset(engine: Engine, lake: Lake, dataset: Dataset) -> ibis.Table:
     schema = lake.schema(dataset.table, dataset.version)
     files = lake.files(dataset.table, dataset.version)
     if not files:
-        return engine.values(pa.table(schema.empty_table()))
-    return engine.read(files).select(*schema.names)
+        return engine.values(schema.empty_table())
+    table = engine.read(files)
+    # The files of a column's only values may be gone.
+    types = ibis.Schema.from_pyarrow(schema)
+    gone = {name: ibis.null(types[name]) for name in schema.names if name not in table.columns}
+    return table.mutate(**gone).select(*schema.names) if gone else table.select(*schema.names)
 
 
 def read_rejects(engine: Engine, lake: Lake, dataset: Dataset) -> ibis.Table:

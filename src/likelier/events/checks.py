@@ -15,6 +15,8 @@ from likelier.events.sources import Column, Ids, Seen, Source
 from likelier.events.sql import Kind
 from likelier.timespan import DAY, to_us
 
+MOMENT = '".moment"'
+
 
 def settle(seen: Iterable[Mapping[str, Seen]], kept: Mapping[str, Field]) -> dict[str, Field]:
     """Decide the field of every path that was seen: as it is kept, as XDM has it, else what most of its values are."""
@@ -97,16 +99,17 @@ def checked(source: Source, fields: Mapping[str, Field], now: dt.datetime, *, da
     moment = "CAST(NULL AS TIMESTAMPTZ)"
     if source.timestamp is not None:
         moment = sql.moment(source.timestamp.sql, source.timestamp.kind)
+    relation = f'(SELECT *, {moment} AS ".moment" FROM {source.relation})'  # computed once, used several times
     hashed = f"md5({source.whole})"
     id_ = hashed if source.id is None else f"coalesce({sql.plain_text(source.id.sql, source.id.kind)}, {hashed})"
-    reasons = [source.fault, _no_identity(ids), *_bad_moment(source, moment, now, dated=dated)]
+    reasons = [source.fault, _no_identity(ids), *_bad_moment(source, now, dated=dated)]
     reasons += [fault for path in source.columns for fault in _misfits(source.columns[path], fields[path])]
-    selected = {"_id": id_, "timestamp": moment, ".reason": sql.first(reasons)}
+    selected = {"_id": id_, "timestamp": MOMENT, ".reason": sql.first(reasons)}
     selected |= {f"{IDENTITY}{key}": found.main for key, found in ids.items()}
     selected |= {f"{IDENTITY}{key}{OTHERS}": found.others for key, found in ids.items() if found.others}
     selected |= {path: _value(column, fields[path]) for path, column in source.columns.items()}
     written = ", ".join(f"{value} AS {sql.name(key)}" for key, value in selected.items())
-    return f'SELECT ".line", {written} FROM {source.relation}'
+    return f'SELECT ".line", {written} FROM {relation}'
 
 
 def _no_identity(ids: Mapping[str, Ids]) -> str:
@@ -114,7 +117,7 @@ def _no_identity(ids: Mapping[str, Ids]) -> str:
     return f"CASE WHEN coalesce({known}) IS NULL THEN 'no identity' END" if known else "'no identity'"
 
 
-def _bad_moment(source: Source, moment: str, now: dt.datetime, *, dated: bool) -> Iterator[str]:
+def _bad_moment(source: Source, now: dt.datetime, *, dated: bool) -> Iterator[str]:
     if source.timestamp is None:
         if dated:
             yield "'no timestamp'"
@@ -123,8 +126,8 @@ def _bad_moment(source: Source, moment: str, now: dt.datetime, *, dated: bool) -
     if dated:
         yield f"CASE WHEN {given} IS NULL THEN 'no timestamp' END"
     said = f"'timestamp: ' || {sql.shown(given)}"
-    yield f"CASE WHEN {given} IS NOT NULL AND {moment} IS NULL THEN {said} || ' is not a moment' END"
-    yield f"CASE WHEN {moment} > make_timestamptz({to_us(now + DAY)}) THEN {said} || ' is in the future' END"
+    yield f"CASE WHEN {given} IS NOT NULL AND {MOMENT} IS NULL THEN {said} || ' is not a moment' END"
+    yield f"CASE WHEN {MOMENT} > make_timestamptz({to_us(now + DAY)}) THEN {said} || ' is in the future' END"
 
 
 def _value(column: Column, field: Field) -> str:
@@ -142,7 +145,7 @@ def _scalar(value: str, column: Column, field: Field) -> str:
     converted = sql.convert(value, column.kind, field.type, lenient=column.lenient)
     if converted is None:
         return sql.null(field.type, array=False)
-    if field.type is FieldType.NUMBER:
+    if field.type is FieldType.NUMBER and not column.finite:
         return f"CASE WHEN isfinite({converted}) THEN {converted} END"
     return converted
 
@@ -151,13 +154,17 @@ def _misfits(column: Column, field: Field) -> Iterator[str]:
     """Write the reasons why a value does not fit its field."""
     if column.array and not field.array:
         yield f"CASE WHEN len({column.sql}) > 0 THEN {sql.text(field.path + ': a list where one value is kept')} END"
-    elif not sql.always_fits(column.kind, field.type):
+    elif not (sql.always_fits(column.kind, field.type) or _surely_a_number(column, field)):
         bad = _bad("e" if column.array else column.sql, column, field)
         wanted = {"number": "a number", "flag": "true or false", "moment": "a moment", "text": "text"}[field.type.value]
         first = f"list_filter({column.sql}, lambda e: {bad})[1]" if column.array else column.sql
         there = f"{first} IS NOT NULL" if column.array else bad
         said = f"{sql.text(field.path + ': ')} || {sql.shown(first)} || {sql.text(' is not ' + wanted)}"
         yield f"CASE WHEN {there} THEN {said} END"
+
+
+def _surely_a_number(column: Column, field: Field) -> bool:
+    return column.finite and column.kind is Kind.NUMBER and field.type is FieldType.NUMBER
 
 
 def _bad(value: str, column: Column, field: Field) -> str:

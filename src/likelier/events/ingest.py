@@ -26,7 +26,7 @@ import pyarrow as pa
 from likelier.errors import StorageError, UsageError
 from likelier.events import checks, fresh, jsonfiles, sql, tables
 from likelier.events.mapping import FileMapping
-from likelier.events.schema import Field, fields_of
+from likelier.events.schema import MOMENT_TYPE, Field, fields_of
 from likelier.events.sources import Source, format_of
 from likelier.events.staging import open_desk, run, staging_folder
 from likelier.lake import ConflictError, Lake
@@ -38,6 +38,7 @@ ATTEMPTS = 10
 OPENED, STAGED = 0.3, 0.7  # how far a batch is when its files are opened, and when its rows are checked
 REJECTS_TABLE = "rejects"
 RAW = 2_000  # characters kept of a row set aside
+NOTHING = pa.schema({"_id": pa.string(), "timestamp": MOMENT_TYPE}).empty_table()
 REJECTS = pa.schema(
     {"batch": pa.string(), "file": pa.string(), "line": pa.int64(), "reason": pa.string(), "raw": pa.string()}
 )
@@ -228,9 +229,10 @@ class _Batch:
                 return total, 0
             # The same files again, after some of their events were deleted.
             self.batch = f"{self.batch}.{self.version}"
-        reader = pa.RecordBatchReader.from_batches(
-            result.schema, itertools.chain([] if head is None else [head], batches)
-        )
+        if head is None:  # the batch is remembered, and no column made of it
+            reader = NOTHING.to_reader()
+        else:
+            reader = pa.RecordBatchReader.from_batches(result.schema, itertools.chain([head], batches))
         return total, self.lake.append(self.table, reader, batch=self.batch, onto=self.version)
 
     def _told(self, reader: pa.RecordBatchReader, total: int) -> Iterator[pa.RecordBatch]:

@@ -145,7 +145,8 @@ def _columns(shape: Shape, kinds: Mapping[Steps, Kind]) -> dict[str, Column]:
         elif steps in kinds:
             kind = Kind.TEXT if kinds[steps] is Kind.MOMENT else kinds[steps]
             same = columns.get(dotted(steps))  # a path may be written with and without prefix
-            columns[dotted(steps)] = Column(f"coalesce({same.sql}, {value})" if same else value, kind, inside)
+            written = f"coalesce({same.sql}, {value})" if same else value
+            columns[dotted(steps)] = Column(written, kind, inside, finite=True)
 
     for key, node in shape.root.below.items():
         add(node, (key,), sql.name(key), array=False)

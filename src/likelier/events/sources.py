@@ -23,12 +23,16 @@ Raw = tuple[int, str, str | None]  # a line, its text, and why it is broken if t
 
 @dataclass(frozen=True)
 class Column:
-    """A value of each row: how to compute it, what it is; `lenient` when text may stand for other types."""
+    """A value of each row: how to compute it, what it is.
+
+    `lenient` when text may stand for other types, `finite` when a number is sure to be one.
+    """
 
     sql: str
     kind: Kind
     array: bool = False
     lenient: bool = False
+    finite: bool = False
 
     @property
     def known(self) -> str:

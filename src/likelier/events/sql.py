@@ -63,8 +63,10 @@ def moment(sql: str, kind: Kind) -> str:
     if kind is Kind.FLAG:
         return "CAST(NULL AS TIMESTAMPTZ)"
     trimmed = f"trim({sql})"
+    # The first case is the usual one; DuckDB looks at the others only where it fails.
     return (
-        f"CASE WHEN regexp_full_match({trimmed}, {text(ISO)}) THEN TRY_CAST({trimmed} AS TIMESTAMPTZ) "
+        f"CASE WHEN regexp_full_match({sql}, {text(ISO)}) THEN TRY_CAST({sql} AS TIMESTAMPTZ) "
+        f"WHEN regexp_full_match({trimmed}, {text(ISO)}) THEN TRY_CAST({trimmed} AS TIMESTAMPTZ) "
         f"WHEN regexp_full_match({trimmed}, {text(EPOCH)}) THEN {_epoch(f'TRY_CAST({trimmed} AS DOUBLE)')} END"
     )
 
