@@ -86,7 +86,8 @@ class Catalogue:
     def pages(self) -> list[str]:
         """Names of all pages: fixed ones, one per category, one per product."""
         products = [f"{product.section}: {product.name}".lower() for product in self.products]
-        return [*FIXED_PAGES, *self._sections, *products]
+        fixed = [self.kind.pages.get(page, page) for page in FIXED_PAGES]
+        return [*fixed, *self._sections, *products]
 
     @property
     def sections(self) -> list[str]:
@@ -125,7 +126,7 @@ def calendar(kind: Kind, first: dt.date, days: int) -> tuple[np.ndarray, list[Ca
         rows[number]["buy"] = kind.habits.buy_season * season(day)
         rows[number]["weekend"] = 1.0 if day.weekday() >= 5 else -0.4
         rows[number]["campaign"] = -1
-        turn, wait = divmod(day.toordinal(), kind.campaign_gap_days)
+        turn, wait = divmod(day.toordinal() - kind.campaign_offset, kind.campaign_gap_days)
         if wait == 0:
             name, group = kind.campaigns[turn % len(kind.campaigns)]
             rows[number]["campaign"] = len(campaigns)

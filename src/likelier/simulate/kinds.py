@@ -110,7 +110,9 @@ class Kind:
     content: bool = False  # what is seen is content rather than products
     weekdays: tuple[float, ...] = (0.06, 0.03, 0.0, -0.03, -0.1, -0.05, 0.1)  # log-odds of visits from Monday on
     shows: Mapping[str, Sign] = field(default_factory=dict)  # events that show in another way than in a web shop
+    pages: Mapping[str, str] = field(default_factory=dict)  # fixed pages that go by another name
     campaign_gap_days: int = 9
+    campaign_offset: int = 0  # with gaps of whole weeks, the days after Sunday
     campaigns: tuple[tuple[str, str], ...] = (
         ("New arrivals", "newsletter"),
         ("Weekend sale", "promotion"),
@@ -207,6 +209,7 @@ MEDIA = Kind(  # a streaming service: a subscription, titles that are played, fe
         "save": ("media.like", "media.likes.value"),
         "open": ("media.watchlistView", "media.watchlistViews.value"),
     },
+    pages={"cart": "watchlist", "wishlist": "likes", "sale": "trending"},
     campaigns=(("New this week", "newsletter"), ("Because you watched", "recommendation"), ("Season finale", "event")),
     goals=(
         CANCEL,
@@ -276,6 +279,7 @@ WHOLESALE = Kind(  # business customers: weekdays only, few and large orders, co
     application="Office supply",
     weekdays=(0.1, 0.15, 0.1, 0.05, -0.15, -3.0, -3.5),
     campaign_gap_days=14,
+    campaign_offset=2,
     campaigns=(("Price list", "newsletter"), ("Bulk discount", "promotion"), ("Your account manager", "service")),
     goals=(
         TrueGoal("Purchase in 30 days", "conversion", PURCHASE, occurs=True, window_days=30),

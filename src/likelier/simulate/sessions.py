@@ -57,6 +57,7 @@ SECOND = 1_000_000
 HOUR = 3600 * SECOND
 INK = 1  # purpose of random numbers
 MOST_IN_CART = 20
+LATEST = 22.4  # hour at which a visit begins
 CART_DAYS = 30  # after which a cart is cleared
 ROOM = 128, 512  # events and items that one day may take at most
 
@@ -91,7 +92,15 @@ def _choose(person: Any, first: Any, ink: Any) -> int:
     """Choose a product: usually of the favourite category, popular ones more often."""
     category = person.favourite if uniform(ink) < 0.6 else int((len(first) - 1) * uniform(ink))
     count = first[category + 1] - first[category]
-    return first[category] + int(count * uniform(ink) ** 2)
+    return first[category] + int(count * uniform(ink) ** 1.7)
+
+
+@numba.njit(cache=True)
+def _holds(cart: Any, product: int) -> bool:
+    for place in range(1, cart[0] + 1):  # noqa: SIM110 - compiled as a loop
+        if cart[place] == product:
+            return True
+    return False
 
 
 @numba.njit(cache=True)
@@ -107,7 +116,7 @@ def _session(
 ) -> int:  # fmt: skip
     """Write the events of one visit; `cart` holds its count, then the products in it. Answers the orders so far."""
     hour = (person.hour + 2.2 * (uniform(ink) + uniform(ink) + uniform(ink) - 1.5) - hours[person.country]) % 24.0
-    moment = seen.day * DAY_US + min(int(hour * HOUR), 22 * HOUR)
+    moment = seen.day * DAY_US + int(min(hour, 2 * LATEST - hour) * HOUR)  # a visit ends on the day it began
     if seen.campaign >= 0:  # the mail is out by eight
         moment = max(moment, seen.day * DAY_US + 8 * HOUR + pause(ink) * 10)
     app = int(seen.app > 0 and (seen.app == 2 or uniform(ink) < habits.app_share))
@@ -130,10 +139,12 @@ def _session(
     for view in range(seen.views):
         moment += pause(ink)
         product = wanted if view == 0 else _choose(person, first, ink)
+        if view > 0 and product == wanted:
+            product = _choose(person, first, ink)
         row = write(events, used, who, VIEW, moment, device, app, pages_at + product)
         write_item(row, items, used, product, 1, prices[product])
         wants = seen.adds > view or (seen.bought and (cart[0] == 0 or uniform(ink) < habits.basket))
-        if wants and cart[0] < MOST_IN_CART:
+        if wants and cart[0] < MOST_IN_CART and not _holds(cart, product):
             moment += pause(ink) // 2
             row = write(events, used, who, ADD, moment, device, app, pages_at + product)
             write_item(row, items, used, product, 1, prices[product])
@@ -145,10 +156,10 @@ def _session(
             write_item(row, items, used, product, 1, prices[product])
     if seen.bought:
         orders += 1
-        _buy(who, person, device, app, moment, prices, habits, cart, orders, ink, events, items, used)
+        moment = _buy(who, person, device, app, moment, prices, habits, cart, orders, ink, events, items, used)
     elif cart[0] > 0:
-        _leave_cart(who, seen.removed, device, app, moment, prices, cart, ink, events, items, used)
-    _end(who, seen.crashed, moment + pause(ink) * 2, device, app, ink, events, used)
+        moment = _leave_cart(who, seen.removed, device, app, moment, prices, cart, ink, events, items, used)
+    _end(who, seen.crashed, moment + pause(ink), device, app, ink, events, used)
     return orders
 
 
@@ -171,28 +182,30 @@ def _land(
 def _buy(
     who: int, person: Any, device: int, app: int, moment: int, prices: Any, habits: Habits, cart: Any, order: int,
     ink: Any, events: Any, items: Any, used: Any,
-) -> None:  # fmt: skip
-    """Check out with what is in the cart, and buy it."""
+) -> int:  # fmt: skip
+    """Check out with what is in the cart, and buy it. Answers when."""
     start = used[1]
     moment += pause(ink) + 20 * SECOND
     row = write(events, used, who, CHECK_OUT, moment, device, app, CHECKOUT)
     for place in range(1, cart[0] + 1):
         pieces = 1 + poisson(ink, habits.quantity * person.spend)
         write_item(row, items, used, cart[place], pieces, prices[cart[place]])
-    row = write(events, used, who, PURCHASE, moment + pause(ink) + 20 * SECOND, device, app, CONFIRMATION)
+    moment += pause(ink) + 20 * SECOND
+    row = write(events, used, who, PURCHASE, moment, device, app, CONFIRMATION)
     row.order = order
     for place in range(cart[0]):
         product, pieces = items[start + place].product, items[start + place].quantity
         write_item(row, items, used, product, pieces, prices[product])
     cart[0] = 0
+    return moment
 
 
 @numba.njit(cache=True)
 def _leave_cart(
     who: int, removed: int, device: int, app: int, moment: int, prices: Any, cart: Any, ink: Any, events: Any,
     items: Any, used: Any,
-) -> None:  # fmt: skip
-    """Empty the cart, or look into it, or do nothing with it."""
+) -> int:  # fmt: skip
+    """Empty the cart, or look into it, or do nothing with it. Answers when."""
     if removed:
         for place in range(1, cart[0] + 1):
             moment += pause(ink) // 4
@@ -205,7 +218,9 @@ def _leave_cart(
         for place in range(1, cart[0] + 1):
             write_item(row, items, used, cart[place], 1, prices[cart[place]])
         if uniform(ink) < 0.25:
-            write(events, used, who, CHECK_OUT, moment + pause(ink), device, app, CHECKOUT)
+            moment += pause(ink)
+            write(events, used, who, CHECK_OUT, moment, device, app, CHECKOUT)
+    return moment
 
 
 @numba.njit(cache=True)

@@ -67,11 +67,11 @@ class Scribe:
         """Give one row per event and one column per leaf path."""
         who = events["who"]
         person = persons[who]
-        ids = profile_ids(first_profile + np.arange(len(persons)))
+        profiles = first_profile + np.arange(len(persons))
         columns: dict[str, pa.Array] = {
-            "_id": _event_ids(first_profile + who, events["number"]),
+            "_id": _event_ids(profiles, who, events["number"]),
             "timestamp": self._moments(events["moment"]),
-            "identityMap.CRMID": pa.DictionaryArray.from_arrays(pa.array(who), ids),
+            "identityMap.CRMID": pa.DictionaryArray.from_arrays(pa.array(who), profile_ids(profiles)),
             "eventType": self._event_types(events),
         }
         columns |= self._pages(events) if self.catalogue.kind.web else {}
@@ -254,9 +254,11 @@ def _numbered(letter: str, numbers: np.ndarray, digits: int) -> pa.Array:
     return _texts(np.concatenate([np.full((len(numbers), 1), ord(letter), np.uint8), _digits(numbers, digits)], axis=1))
 
 
-def _event_ids(profiles: np.ndarray, numbers: np.ndarray) -> pa.Array:
-    dash = np.full((len(profiles), 1), ord("-"), np.uint8)
-    return _texts(np.concatenate([_digits(profiles, 9), dash, _digits(numbers, 6)], axis=1))
+def _event_ids(profiles: np.ndarray, who: np.ndarray, numbers: np.ndarray) -> pa.Array:
+    """Join the number of a profile and of its event; digits are written once per profile and number, then copied."""
+    dash = np.full((len(who), 1), ord("-"), np.uint8)
+    of_profiles, of_numbers = _digits(profiles, 9), _digits(np.arange(numbers.max(initial=0) + 1), 6)
+    return _texts(np.concatenate([of_profiles[who], dash, of_numbers[numbers]], axis=1))
 
 
 def _digits(numbers: np.ndarray, count: int) -> np.ndarray:
