@@ -24,6 +24,7 @@ from likelier.ui.figures import chart, figure, folded
 from likelier.ui.language import _, count
 from likelier.ui.pages import evaluation
 from likelier.ui.pages.instances import LOOK_AGAIN_SECONDS, instance_of, kind_word, problem, run_now
+from likelier.ui.pages.segments import segment_dialog
 from likelier.ui.parts import (
     action,
     ago,
@@ -89,6 +90,7 @@ class _Insights:
         self._row, self._run = shown.row, shown.run
         self._page = Page(shown.insights, details(shown.run)) if shown.run and shown.insights else None
         self._active = self._row.last if self._row.last and self._row.last.state.active else None
+        self._is_latest = shown.run is not None and shown.row.published is not None and shown.run == shown.row.published
         self._head()
         self._now()
         places = {
@@ -291,6 +293,13 @@ class _Insights:
                             text(charts.SIGNS[bucket], "span", "sign", aria_hidden="true")
                             text(names[bucket], "span")
                         self._bucket_factors(page, bucket)
+                        if self._is_latest and self._visitor.may_manage and page.scores[bucket]:
+                            make = partial(segment_dialog, self._site, self._visitor)
+                            action(
+                                _("Create segment"),
+                                partial(make, instance=self._row.name, bucket=bucket),
+                                "group_add",
+                            ).classes("below")
 
     def _bucket_factors(self, page: Page, bucket: str) -> None:
         found = page.factors(bucket)

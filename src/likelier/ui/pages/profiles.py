@@ -1,0 +1,169 @@
+"""One person: how they score and why, what is known of them, what they did."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from nicegui import ui
+
+from likelier.insights import words
+from likelier.insights.charts import SIGNS, percent
+from likelier.insights.reports import day
+from likelier.service.profiles import find_profile
+from likelier.service.suggest import datasets_to_choose
+from likelier.ui import frame
+from likelier.ui.language import _, count
+from likelier.ui.parts import action, block, card, empty, heading, later, link, text
+from likelier.ui.site import Site
+
+Person = dict[str, Any]
+
+
+def register(site: Site) -> None:
+    @ui.page("/profiles")
+    async def profiles(namespace: str = "", id: str = "") -> None:  # noqa: A002 - the address says ?id=
+        with frame.page(site, _("Profiles"), at="/profiles"):
+            heading(_("Profiles"), _("Find a person by any of their ids: how they score, and the reasons."))
+            known = sorted({name for each in datasets_to_choose(site.workspace) for name in each.namespaces})
+            if not known:
+                with empty(_("No data yet"), _("People appear here once a dataset holds them."), "person_search"):
+                    action(_("Look at the datasets"), lambda: ui.navigate.to("/datasets"), "storage")
+                return
+            _search(known, namespace if namespace in known else known[0], id)
+            if id:
+                work = partial(find_profile, site.workspace, namespace or known[0], id)
+                later(work, _show, waiting=_("Looking for {id} …").format(id=id))
+
+
+def _search(known: list[str], namespace: str, identity: str) -> None:
+    def find() -> None:
+        wanted = (who.value or "").strip()
+        if wanted:
+            ui.navigate.to("/profiles?" + urlencode({"namespace": kind.value, "id": wanted}))
+
+    with block("form", "row find", role="search") as form:
+        kind = ui.select(known, value=namespace, label=_("Kind of id")).props("outlined dense")
+        who = ui.input(_("Id"), value=identity).props("outlined dense autofocus").classes("grow")
+        who.on("keydown.enter", find)
+        action(_("Find"), find, "search", kind="main")
+    form.on("submit", js_handler="(e) => e.preventDefault()")
+
+
+def _show(person: Person) -> None:
+    with block("div", "row"):
+        text(person["id"], "h2")
+        for each in person.get("identities") or ():
+            if each["id"] != person["id"]:
+                text(f"{each['namespace']}: {each['id']}", "span", "badge")
+    if not person["scores"]:
+        text(_("No instance has scored this person, or their scores are not shown in profiles."), "p", "note")
+    with block("div", "two"):
+        for score in person["scores"]:
+            with card():
+                _score(score)
+    with block("div", "two"):
+        with card():
+            _attributes(person)
+        with card():
+            _segments(person)
+    if person.get("events"):
+        with card():
+            _timeline(person)
+
+
+def _score(score: Person) -> None:
+    bucket, kind = score["bucket"], score["propensity_type"]
+    names = {"low": _("Low"), "medium": _("Medium"), "high": _("High")}
+    with block("h3"):
+        link(score["instance"], f"/instances/{score['instance_id']}")
+    with block("div", f"row gauge-head {kind}"):
+        with block("span", f"row nowrap {bucket}"):
+            text(SIGNS[bucket], "span", "sign", aria_hidden="true")
+            text(f"{score['score']:.0f}", "b", "huge")
+        text(
+            _("{bucket}: {part} will, by what people like them did; ahead of about {percentile} of 100.").format(
+                bucket=names[bucket], part=words.out_of(score["probability"]), percentile=score["percentile"]
+            ),
+            "p",
+            "grow",
+        )
+    with block("div", f"gauge {kind}", aria_hidden="true"):
+        for each in ("low", "medium", "high"):
+            block("span", each)
+        block("span", "needle").style(f"left: {score['score']:.1f}%")
+    said = _("Scored as of {day}, probability {part}")
+    text(said.format(day=day(score["score_date"]), part=percent(score["probability"])), "p", "soft small")
+    _reasons(score["factors"])
+
+
+def _reasons(factors: list[Person]) -> None:
+    """Draw each reason to the side it pulls."""
+    text(_("Why"), "h3")
+    widest = max((abs(each["contribution"]) for each in factors), default=0) or 1
+    with block("ol", "reasons"):
+        for each in factors:
+            up = each["contribution"] >= 0
+            with block("li", "up" if up else "down"):
+                with block("span", "reason"):
+                    text(_("everything else") if each["code"] == "other" else each["code"], "span")
+                    if each["value"]:
+                        text(f" = {each['value']}", "span", "soft")
+                with block("span", "pull", aria_hidden="true"):
+                    block("span").style(f"width: {50 * abs(each['contribution']) / widest:.1f}%")
+                text(f"{'▲' if up else '▼'} {words.effect(each['contribution'])}", "span", "effect")
+    text(_("▲ makes it likelier, ▼ less likely; the bars show by how much."), "p", "soft small")
+
+
+def _attributes(person: Person) -> None:
+    text(_("What is known"), "h3")
+    with block("dl", "facts"):
+        for each in person["attributes"]:
+            with block("div"):
+                text(each["name"], "dt")
+                text(", ".join(each["value"]) if isinstance(each["value"], list) else str(each["value"]), "dd")
+        for each in person["activity"]:
+            said = _("{number} events, {first} – {last}")
+            with block("div"):
+                text(each["dataset"], "dt")
+                text(
+                    said.format(
+                        number=count(each["events"]),
+                        first=day(each["first"]).partition(",")[0],
+                        last=day(each["last"]).partition(",")[0],
+                    ),
+                    "dd",
+                )
+    if not (person["attributes"] or person["activity"]):
+        text(_("Nothing but the scores."), "p", "soft")
+
+
+def _segments(person: Person) -> None:
+    text(_("Segments"), "h3")
+    found = person.get("segments") or []
+    if not found:
+        text(_("In none."), "p", "soft")
+    with block("div", "row"):
+        for each in found:
+            link(each["name"], "/segments?" + urlencode({"name": each["name"]}), "badge")
+
+
+def _timeline(person: Person) -> None:
+    text(_("What they did last"), "h3")
+    with block("ol", "events"):
+        for event in person["events"]:
+            fields = dict(event["fields"])
+            with block("li"):
+                text(day(event["timestamp"]), "span", "soft small when")
+                with block("div", "grow"):
+                    text(str(fields.pop("eventType", "") or _("event")), "b")
+                    shown = "; ".join(f"{path.rpartition('.')[2]} {_plain(value)}" for path, value in fields.items())
+                    if shown:
+                        with block("details"):
+                            text(_("What is known of it"), "summary", "small")
+                            text(shown, "p", "small")
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
