@@ -7,7 +7,7 @@ import pytest
 from tests.service.segment_shop import ANN, add_instance, add_scores, open_home, put_events, put_people
 
 from likelier.errors import ConditionError, UnknownNameError, UsageError
-from likelier.service import segments
+from likelier.service import comparisons, segments
 from likelier.service.segments import Wanted
 
 SCORES = {"a": 90.0, "b": 80.0, "c": 60.0, "d": 10.0}
@@ -202,7 +202,7 @@ def test_exports(home, tmp_path):
 
 
 def test_old_snapshots_leave_the_lake(home, monkeypatch, tmp_path):
-    monkeypatch.setattr(segments, "KEPT", 2)
+    monkeypatch.setattr("likelier.service.scene.KEPT", 2)
     made = make(home, "Recent", "did (commerce.purchases.value exists)", namespace="CRMID")
     for batch in ("two", "three"):
         put_events(home, [(batch, 0, True)], batch=batch)
@@ -224,3 +224,23 @@ def test_a_person_is_told_their_segments(home):
         "b": ["Likely"],
         "f": [],
     }
+
+
+def test_two_segments_overlap(home):
+    make(home, "Gold", "tier = 'gold'", namespace="CRMID")
+    make(home, "Likely", instance="Buy again", bucket="high")
+    found = comparisons.overlap(home, "Gold", "Likely")
+    assert (found["both"], found["either"], found["first"]["alone"], found["second"]["alone"]) == (1, 3, 1, 1)
+    assert (found["share_of_first"], found["share_of_second"]) == (0.5, 0.5)
+
+
+def test_what_differs_between_members_and_the_rest(home):
+    make(home, "Likely", instance="Buy again", bucket="high")  # a and b; the rest: c, d, e, f
+    found = comparisons.what_differs(home, "Likely")
+    told = {one["what"]: (one["kind"], one["members"], one["others"], one["known"]) for one in found["differences"]}
+    assert (found["members"], found["others"]) == (2, 4)
+    assert told['score of "Buy again"'] == ("mean", 85.0, 35.0, 4)
+    assert told["tier = gold"] == ("share", 0.5, 0.25, 6)
+    assert told["events"] == ("count", 1.5, 0.5, 6)
+    assert told["events in the last 30 days"] == ("count", 1.0, 0.5, 6)
+    assert found["differences"][0]["what"] == 'score of "Buy again"'

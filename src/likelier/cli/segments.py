@@ -132,6 +132,39 @@ def export(
 
 
 @segments.command()
+def overlap(
+    name: Name,
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="The segment to compare with.")],
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Say how many belong to both of two segments."""
+    from likelier.service import comparisons
+
+    with opened(home) as workspace:
+        found = comparisons.overlap(workspace, name, other)
+    if json:
+        print_json(found)
+        return
+    for side in (found["first"], found["second"]):
+        screen().print(plain(f"{side['size']:,} in '{side['name']}', {side['alone']:,} of them in it alone"))
+    screen().print(f"{found['both']:,} in both, {found['either']:,} in at least one")
+
+
+@segments.command()
+def compare(name: Name, home: Home = None, json: Json = False) -> None:
+    """Show what differs between the members and everybody else."""
+    from likelier.service import comparisons
+
+    with opened(home) as workspace:
+        found = comparisons.what_differs(workspace, name)
+    if json:
+        print_json(found)
+    else:
+        _compare(screen(), found)
+
+
+@segments.command()
 def delete(name: Name, home: Home = None) -> None:
     """Delete a segment; those that others refer to stay."""
     from likelier.service import segments as service
@@ -166,3 +199,21 @@ def _show(console: Console, found: Mapping[str, Any]) -> None:
     for count in found["counts"]:
         table.add_row(count["at"][:16].replace("T", " "), f"{count['size']:,}", count["as_of"][:10])
     console.print(table)
+
+
+def _compare(console: Console, found: Mapping[str, Any]) -> None:
+    from likelier.cli.show import grid
+
+    console.print(plain(f"{found['members']:,} in '{found['segment']}', {found['others']:,} others"))
+    console.print()
+    table = grid("What", "Members", "Others", "Effect", right=("Members", "Others", "Effect"))
+    for one in found["differences"]:
+        sides = [_side(one[side], one["kind"]) for side in ("members", "others")]
+        table.add_row(plain(one["what"]), *sides, f"{one['effect']:+.2f}" if one["effect"] is not None else "")
+    console.print(table)
+
+
+def _side(value: float | None, kind: str) -> str:
+    if value is None:
+        return ""
+    return f"{value:.1%}" if kind == "share" else f"{value:,.2f}"

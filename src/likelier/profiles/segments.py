@@ -67,7 +67,7 @@ class Evaluation:
         """Everybody for whom one of the rules can hold."""
         anchors = _anchors(Or(tuple(rules)) if len(rules) > 1 else rules[0], self._segments)
         if anchors is None:
-            return _everybody(self._people)
+            return everybody(self._people)
         sources = [source for source in self._answers if any(fact.column in source.columns for fact in anchors)]
         return _union([self._anchored(source, anchors) for source in sources])
 
@@ -195,7 +195,8 @@ def _cost(anchors: frozenset[Fact]) -> int:
     return sum(100 if isinstance(fact, Did) else 10 if isinstance(fact, AttributeIs) else 1 for fact in anchors)
 
 
-def _everybody(people: People) -> Table:
+def everybody(people: People) -> Table:
+    """The ids of all who are known."""
     tables = [table for table in (people.events, people.attributes, *people.scores.values()) if table is not None]
     return _union([table.select("id") for table in tables])
 
