@@ -20,7 +20,7 @@ FLAT = parse_mapping("identity: {namespace: CRMID, value: who}\ntimestamp: at\nf
 
 def test_counts_what_can_be_used_and_says_why_the_rest_cannot(desk, make):
     rows = [make(1), make(2, timestamp="yesterday"), {"_id": "3"}, make(4, timestamp="2999-01-01T00:00:00Z"), make(1)]
-    text = "\n".join([*map(json.dumps, rows), "{broken", "[]"])
+    text = "\n".join([*map(json.dumps, rows), "", "{broken", "[]"])
     assert desk.send(text) == (1, 1, 5)
     assert desk.send(text) == (0, 2, 5)
     assert desk.values("_id") == ["e001"]
@@ -28,8 +28,8 @@ def test_counts_what_can_be_used_and_says_why_the_rest_cannot(desk, make):
         (2, "timestamp: 'yesterday' is not a moment"),
         (3, "no identity"),
         (4, "timestamp: '2999-01-01T00:00:00Z' is in the future"),
-        (6, "broken JSON: unexpected character, expected a string key: line 1 column 2 (char 1)"),
-        (7, "not a JSON object"),
+        (7, "broken JSON: unexpected character, expected a string key: line 1 column 2 (char 1)"),
+        (8, "not a JSON object"),
     ]
 
 
@@ -331,6 +331,23 @@ def test_lines_of_a_csv_file_that_do_not_fit_are_set_aside(desk):
     assert desk.send(text, ".csv", mapping=FLAT) == (2, 0, 4)
     assert sorted(desk.values("eventType")) == ["x\ny", "z"]
     assert len(desk.rejects()) == 4
+
+
+def test_rejected_lines_of_a_csv_file_are_counted_as_they_stand(desk):
+    text = "who,at,what\na,2024-01-01,x\nb\nc,2024-01-01,x,y\nd,never,x\ne,2024-01-01,x\nf\n,2024-01-01,x\n"
+    assert desk.send(text, ".csv", mapping=FLAT) == (2, 0, 5)
+    assert [line for line, _ in desk.rejects()] == [3, 4, 5, 7, 8]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_csv_files_come_in_many_dresses(desk, end):
+    for number, delimiter in enumerate(",;\t|"):
+        lines = ["who,at,what", f'a,2024-01-01,"x{number}"', f"b,2024-01-01,y{number}"]
+        text = "\ufeff" + end.join(lines).replace(",", delimiter)
+        file = desk.write(gzip.compress(text.encode()), ".csv.gz")
+        found = desk.ingest(file, mapping=FLAT)
+        assert (found.accepted, found.rejected) == (2, 0)
+    assert len(desk.values("eventType")) == 8
 
 
 def test_a_number_that_is_none_is_said_of_flat_files_too(desk):

@@ -101,7 +101,7 @@ def test_broken_lines_are_set_aside_by_number_and_the_others_accepted(tmp_path_f
         return  # that is an array without events
     given_ = [line for line in lines if line.strip()]
     good = [line for line in given_ if b'"_id":"e' in line]
-    bad = [number for number, line in enumerate(given_, 1) if line not in good]
+    bad = [number for number, line in enumerate(lines, 1) if line.strip() and line not in good]
     ids = {json.loads(line)["_id"] for line in good}
     assert (found.accepted, found.duplicate, found.rejected) == (len(ids), len(good) - len(ids), len(bad)), lines
     assert [line for line, _ in desk.rejects()] == bad

@@ -188,12 +188,18 @@ class _Batch:
     ) -> Iterator[pa.RecordBatch]:
         for source, path, lines in zip(opened, staged, unread, strict=True):
             yield self._rejected(source, lines)
-            asked = f'SELECT ".line", ".reason" FROM {fresh.parquet([path])} WHERE ".reason" IS NOT NULL ORDER BY 1'
-            found = iter(self.desk.sql(asked).fetchall())
-            while part := dict(itertools.islice(found, 50_000)):
-                yield self._rejected(
-                    source, [(line, why or part[line], raw) for line, raw, why in source.raw(list(part))]
-                )
+            shown = self._shown(source, path)
+            while part := list(itertools.islice(shown, 10_000)):
+                yield self._rejected(source, part)
+
+    def _shown(self, source: Source, path: Path) -> Iterator[tuple[int, str, str]]:
+        """Give line, reason and text of the rows of a file that cannot be used."""
+        asked = f'SELECT ".line", ".reason" FROM {fresh.parquet([path])} WHERE ".reason" IS NOT NULL ORDER BY 1'
+        with self.desk.cursor() as other:  # the source asks the desk meanwhile
+            found = other.execute(asked)
+            while part := dict(found.fetchmany(500_000)):
+                for row, line, raw, why in source.raw(list(part)):
+                    yield line, why or part[row], raw
 
     def _rejected(self, source: Source, rows: Sequence[tuple[int, str, str]]) -> pa.RecordBatch:
         name = source.file.name

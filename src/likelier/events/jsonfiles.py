@@ -65,7 +65,13 @@ class JsonFiles:
             joined = f'LEFT JOIN read_parquet({sql.text(str(faulty))}) f USING (".line")'
             relation = f'(SELECT r.*, f.".fault" FROM {relation} r {joined})'
         columns, identities = _columns(self.shape, kinds), _identities(self.shape)
-        source = source_of(self.given[number], relation, columns, identities, _raw(lines.file))
+        source = source_of(
+            self.given[number],
+            relation,
+            columns,
+            identities,
+            _raw(lines.file, rewritten=lines.file != self.given[number]),
+        )
         return replace(source, fault='".fault"' if some else "NULL")
 
 
@@ -173,15 +179,17 @@ def _identities(shape: Shape) -> dict[str, Ids]:
     return found
 
 
-def _raw(file: Path) -> Callable[[Sequence[int]], Iterator[Raw]]:
-    """Read the text of some events, and why it is broken where it is."""
+def _raw(file: Path, *, rewritten: bool) -> Callable[[Sequence[int]], Iterator[Raw]]:
+    """Read the text of some events, and why it is broken where it is; the events of an array count as lines."""
 
-    def read(lines: Sequence[int]) -> Iterator[Raw]:
-        wanted = set(lines)
+    def read(rows: Sequence[int]) -> Iterator[Raw]:
+        wanted = set(rows)
         with unpacked(file) as stream:
-            for number, line in enumerate((line for line in stream if line.strip()), 1):
-                if number in wanted:
-                    yield number, line.decode("utf-8", errors="replace").strip(), _why_broken(line)
+            filled = ((number, line) for number, line in enumerate(stream, 1) if line.strip())
+            for row, (number, line) in enumerate(filled, 1):
+                if row in wanted:
+                    text = line.decode("utf-8", errors="replace").strip()
+                    yield row, row if rewritten else number, text, _why_broken(line)
 
     return read
 

@@ -18,7 +18,7 @@ from likelier.events.sql import Kind
 
 FORMATS = {".jsonl": "json", ".ndjson": "json", ".json": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
 Seen = Counter[tuple[Kind, bool]]
-Raw = tuple[int, str, str | None]  # a line, its text, and why it is broken if that can be said
+Raw = tuple[int, int, str, str | None]  # a row's number, its line, its text, and why it is broken if that can be said
 
 
 @dataclass(frozen=True)

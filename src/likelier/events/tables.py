@@ -18,6 +18,7 @@ from likelier.events.sources import Column, Ids, Raw, Source, entry_ids, short, 
 from likelier.events.sql import Kind
 
 Desk = duckdb.DuckDBPyConnection
+Unread = Callable[[], list[tuple[int, str, str]]]
 
 
 def open_csv(desk: Desk, file: Path) -> Source:
@@ -37,11 +38,11 @@ def open_csv(desk: Desk, file: Path) -> Source:
     )
     relation = f'(SELECT row_number() OVER () + 1 AS ".line", * FROM {read})'
     columns = {dotted(name.split(".")): Column(sql.name(name), Kind.WRITTEN, lenient=True) for name in header}
-    source = source_of(file, relation, columns, {}, _as_json(desk, relation, columns))
-    return replace(source, unread=_unread(desk, file))
+    unread = _unread(desk, file)
+    return replace(source_of(file, relation, columns, {}, _as_json(desk, relation, columns, unread)), unread=unread)
 
 
-def _unread(desk: Desk, file: Path) -> Callable[[], list[tuple[int, str, str]]]:
+def _unread(desk: Desk, file: Path) -> Unread:
     """Give the lines that DuckDB could not take apart."""
 
     def unread() -> list[tuple[int, str, str]]:
@@ -70,7 +71,7 @@ def open_parquet(desk: Desk, file: Path) -> Source:
             identities |= _identity_map(desk, relation, sql.name(name), kind)
         else:
             columns |= _leaves((name,), sql.name(name), kind, array=False)
-    return source_of(file, relation, columns, identities, _as_json(desk, relation, columns))
+    return source_of(file, relation, columns, identities, _as_json(desk, relation, columns, list))
 
 
 def _leaves(steps: tuple[str, ...], value: str, kind: Any, *, array: bool) -> dict[str, Column]:
@@ -98,14 +99,33 @@ def _identity_map(desk: Desk, relation: str, value: str, kind: Any) -> dict[str,
     return {}
 
 
-def _as_json(desk: Desk, relation: str, columns: Mapping[str, Column]) -> Callable[[Sequence[int]], Iterator[Raw]]:
-    """Show a row that has no text of its own as JSON."""
+def _as_json(
+    desk: Desk, relation: str, columns: Mapping[str, Column], unread: Unread
+) -> Callable[[Sequence[int]], Iterator[Raw]]:
+    """Show a row that has no text of its own as JSON; its line is its number, moved by the unread lines before it.
 
-    def show(lines: Sequence[int]) -> Iterator[Raw]:
+    (A line of a CSV file that holds line breaks in quotes counts as one.)
+    """
+
+    def show(rows: Sequence[int]) -> Iterator[Raw]:
+        skipped = [line for line, _, _ in unread()]
         fields = ", ".join(f"{sql.text(path)}: {column.sql}" for path, column in columns.items())
-        wanted = ", ".join(str(line) for line in lines)
+        wanted = ", ".join(str(row) for row in rows)
         asked = f'SELECT ".line", CAST(to_json({{{fields}}}) AS VARCHAR) FROM {relation} WHERE ".line" IN ({wanted})'
-        for line, raw in desk.sql(asked).fetchall():
-            yield line, raw, None
+        for row, raw in sorted(desk.sql(asked).fetchall()):
+            yield row, _moved(row, skipped), raw, None
 
     return show
+
+
+def _moved(row: int, skipped: Sequence[int]) -> int:
+    """Find the line of a row.
+
+    >>> [_moved(row, [3, 4, 7]) for row in (2, 3, 4, 5)]
+    [2, 5, 6, 8]
+    """
+    for line in skipped:
+        if line > row:
+            break
+        row += 1
+    return row
