@@ -59,9 +59,8 @@ def compare(scores: Path, truth: Path, goal: dict) -> None:
     true = {row["id"]: row["probability"] for row in pq.read_table(truth).to_pylist() if row["goal"] == name}
     mine = np.array(given["probability"].to_pylist())
     real = np.array([true[who] for who in given["id"].to_pylist()])
-    print(
-        f"{name}: AUC against chance drawn from the truth: {expected_auc(mine, real):.4f} of {expected_auc(real, real):.4f}"
-    )
+    mine_auc, true_auc = expected_auc(mine, real), expected_auc(real, real)
+    print(f"{name}: expected AUC {mine_auc:.4f}, of the true probabilities {true_auc:.4f}")
     parts = np.array_split(np.argsort(mine), SPREAD)
     error = sum(len(part) * abs(mine[part].mean() - real[part].mean()) for part in parts) / len(mine)
     print(f"{name}: calibration error {error:.4f}, mean {mine.mean():.4f} of {real.mean():.4f}")
