@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from likelier.instance import make_instance
 from likelier.lake import Lake
-from likelier.runs.execute import Bench, carry_on, scores_table
-from likelier.runs.records import Run, State
+from likelier.runs.execute import Bench, carry_on
+from likelier.runs.records import Run, State, scores_table
 from likelier.store import instances, runs
 from likelier.store.database import Store, open_store
 from likelier.store.runs import Ledger

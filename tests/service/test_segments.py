@@ -79,9 +79,9 @@ def test_segments_refer_to_segments(home):
     make(home, "Rest", 'bucket of "Buy again" = "high" and not in segment "Gold"')
     assert ids(home, "Rest") == ["b"]
     with pytest.raises(UsageError, match="'Gold' is used by 'Rest'"):
-        segments.delete_segment(home, "Gold")
-    segments.delete_segment(home, "Rest")
-    segments.delete_segment(home, "Gold")
+        segments.delete_segment(home, ANN, "Gold")
+    segments.delete_segment(home, ANN, "Rest")
+    segments.delete_segment(home, ANN, "Gold")
     assert segments.list_segments(home) == []
 
 
@@ -89,14 +89,14 @@ def test_a_circle_is_refused_and_changes_nothing(home):
     make(home, "A", "tier = 'gold'", namespace="CRMID")
     make(home, "B", 'in segment "A"')
     with pytest.raises(UsageError, match="in a circle: 'B' -> 'A' -> 'B'"):
-        segments.change_segment(home, "A", wanted=Wanted(text='not in segment "B"'))
+        segments.change_segment(home, ANN, "A", wanted=Wanted(text='not in segment "B"'))
     assert ids(home, "A") == ["a", "d"]
 
 
 def test_a_change_reaches_those_who_refer_to_it(home):
     make(home, "A", "tier = 'gold'", namespace="CRMID")
     make(home, "B", 'in segment "A"')
-    segments.change_segment(home, "A", new_name="Silver", wanted=Wanted(text="tier = 'silver'", namespace="CRMID"))
+    segments.change_segment(home, ANN, "A", new_name="Silver", wanted=Wanted(text="tier = 'silver'", namespace="CRMID"))
     assert ids(home, "B") == ["f"]
     assert segments.get_segment(home, "B")["text"] == 'in segment "Silver"'
 
@@ -189,13 +189,13 @@ def test_an_empty_segment_is_one(home, tmp_path):
     made = make(home, "Nobody", "score of \"Buy again\" > 99 and tier = 'gold'")
     assert made["size"] == 0
     assert ids(home, "Nobody") == []
-    assert segments.export_segment(home, "Nobody", tmp_path / "n.csv") == 0
+    assert segments.export_segment(home, ANN, "Nobody", tmp_path / "n.csv") == 0
 
 
 def test_exports(home, tmp_path):
     make(home, "Likely", instance="Buy again", bucket="high")
     for name in ("m.parquet", "m.csv", "m.jsonl"):
-        assert segments.export_segment(home, "Likely", tmp_path / name) == 2
+        assert segments.export_segment(home, ANN, "Likely", tmp_path / name) == 2
     assert pq.read_table(tmp_path / "m.parquet").to_pydict() == {"namespace": ["CRMID"] * 2, "id": ["a", "b"]}
     assert (tmp_path / "m.csv").read_text().splitlines() == ["namespace,id", "CRMID,a", "CRMID,b"]
     assert json.loads((tmp_path / "m.jsonl").read_text().splitlines()[1]) == {"namespace": "CRMID", "id": "b"}

@@ -96,7 +96,7 @@ def run(
             try:
                 ended = work.carry_on_here(workspace, begun, watch)
             except KeyboardInterrupt:
-                running.cancel_run(workspace, begun)
+                running.cancel_run(workspace, actor, begun)
                 raise
         insights = reports.insights_of(workspace, ended)
         if json:
@@ -139,7 +139,7 @@ def cancel(
     with opened(home) as workspace:
         with workspace.store.read() as connection:
             found = running.find_run(connection, run_id)
-        running.cancel_run(workspace, found)
+        running.cancel_run(workspace, person_at_the_keyboard(), found)
 
 
 @app.command(name="scores")
@@ -153,7 +153,7 @@ def export_scores(
     with opened(home) as workspace:
         with workspace.store.read() as connection:
             found = running.find_published(connection, name, run_id)
-        rows = scores.export_scores(workspace, found, output)
+        rows = scores.export_scores(workspace, person_at_the_keyboard(), found, output)
     if json:
         print_json({"run": found.id, "rows": rows, "file": str(output)})
     else:
@@ -213,7 +213,9 @@ def ingest(
         def watch(fraction: float, rows: int) -> None:
             bar.update(task, completed=fraction, rows=f"{rows:,} rows")
 
-        done = data.ingest_files(workspace, dataset, files, mapping=mapping, kind=kind.value, progress=watch)
+        done = data.ingest_files(
+            workspace, person_at_the_keyboard(), dataset, files, mapping=mapping, kind=kind.value, progress=watch
+        )
     if json:
         print_json(vars(done))
     else:
@@ -319,7 +321,7 @@ def demo(
             def tell(what: str, done: float) -> None:
                 bar.update(task, description=what, completed=done)
 
-            shop = demos.fill_shop(workspace, profiles=profiles, seed=seed, tell=tell)
+            shop = demos.fill_shop(workspace, person_at_the_keyboard(), profiles=profiles, seed=seed, tell=tell)
         margin().print(f"A shop with {shop.profiles:,} customers and {shop.events:,} events.")
         answers = [_demo_run(workspace, instance, seed, quiet=json) for instance in demos.demo_instances()]
     if json:

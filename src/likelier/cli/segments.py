@@ -124,7 +124,7 @@ def export(
     from likelier.service import segments as service
 
     with opened(home) as workspace:
-        rows = service.export_segment(workspace, name, output)
+        rows = service.export_segment(workspace, person_at_the_keyboard(), name, output)
     if json:
         print_json({"segment": name, "rows": rows, "file": str(output)})
     else:
@@ -170,7 +170,7 @@ def delete(name: Name, home: Home = None) -> None:
     from likelier.service import segments as service
 
     with opened(home) as workspace:
-        service.delete_segment(workspace, name)
+        service.delete_segment(workspace, person_at_the_keyboard(), name)
 
 
 def _list(console: Console, found: Sequence[Mapping[str, Any]]) -> None:

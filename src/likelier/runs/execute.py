@@ -31,7 +31,7 @@ from likelier.errors import LikelierError, RunError, StorageError, TransientErro
 from likelier.instance import Instance
 from likelier.lake import Lake
 from likelier.runs.owners import claim_of
-from likelier.runs.records import Failure, LeaseLostError, Progress, Run, RunCancelledError, Watch
+from likelier.runs.records import Failure, LeaseLostError, Progress, Run, RunCancelledError, Watch, scores_table
 from likelier.timespan import next_midnight
 
 ATTEMPTS_WAIT = 0.5
@@ -257,11 +257,6 @@ def _bad_model(auc: float, minimum: float) -> RunError:
             "Try another outcome window.",
         ),
     )
-
-
-def scores_table(instance_id: str) -> str:
-    """Name the lake's table of an instance's scores; it holds those of every run, told apart by `run_id`."""
-    return f"scores/{instance_id}"
 
 
 def append_scores(run: Run, path: Path, lake: Lake) -> int:

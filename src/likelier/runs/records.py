@@ -40,6 +40,11 @@ class State(StrEnum):
 ACTIVE = (State.QUEUED, State.RUNNING)
 
 
+def scores_table(instance_id: str) -> str:
+    """Name the lake's table of an instance's scores; it holds those of every run, told apart by `run_id`."""
+    return f"scores/{instance_id}"
+
+
 @dataclass(frozen=True)
 class Failure:
     """Why a run gave no scores: a code of 400-414 where there is one, and what to do."""

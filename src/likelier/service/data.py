@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from likelier.access.audit import Thing, record
+from likelier.access.identity import Actor
 from likelier.backend import Engine
 from likelier.datasets import Dataset, describe, list_datasets, open_dataset, read_dataset
 from likelier.events.ingest import IngestResult, ingest
@@ -15,6 +17,7 @@ from likelier.service.workspace import Workspace
 
 def ingest_files(
     workspace: Workspace,
+    actor: Actor,
     name: str,
     files: Sequence[Path],
     *,
@@ -23,7 +26,7 @@ def ingest_files(
     progress: Callable[[float, int], None] = lambda *_: None,
 ) -> IngestResult:
     """Append files to a dataset, as one batch."""
-    return ingest(
+    done = ingest(
         workspace.lake,
         name,
         files,
@@ -33,6 +36,15 @@ def ingest_files(
         progress=progress,
         memory=workspace.settings.memory,
     )
+    note_ingest(workspace, actor, name, done)
+    return done
+
+
+def note_ingest(workspace: Workspace, actor: Actor, name: str, done: IngestResult) -> None:
+    """Log what somebody put into a dataset."""
+    dataset = Thing("dataset", name, name)
+    with workspace.store.write() as connection:
+        record(connection, actor, "dataset.ingest", dataset, now=workspace.clock(), after=vars(done))
 
 
 def dataset_list(workspace: Workspace) -> list[dict[str, Any]]:

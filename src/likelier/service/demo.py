@@ -29,7 +29,7 @@ class Shop:
     events: int
 
 
-def fill_shop(workspace: Workspace, *, profiles: int, seed: int, tell: Told) -> Shop:
+def fill_shop(workspace: Workspace, actor: Actor, *, profiles: int, seed: int, tell: Told) -> Shop:
     """Simulate a shop and ingest its events and customers."""
     folder = workspace.settings.home / "simulated"
     made = simulate(
@@ -37,9 +37,15 @@ def fill_shop(workspace: Workspace, *, profiles: int, seed: int, tell: Told) -> 
     )
     events, people = list(made.event_files), list(made.profile_files)
     ingest_files(
-        workspace, EVENTS, events, mapping=None, kind="events", progress=lambda done, _: tell("Ingesting events", done)
+        workspace,
+        actor,
+        EVENTS,
+        events,
+        mapping=None,
+        kind="events",
+        progress=lambda done, _: tell("Ingesting events", done),
     )
-    ingest_files(workspace, PROFILES, people, mapping=None, kind="profiles")
+    ingest_files(workspace, actor, PROFILES, people, mapping=None, kind="profiles")
     return Shop(folder, made.profiles, made.events)
 
 

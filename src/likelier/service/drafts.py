@@ -6,71 +6,105 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import Connection
+
+from likelier.access.audit import record
 from likelier.access.identity import Actor
-from likelier.errors import UnknownNameError
-from likelier.instance import Instance
-from likelier.service.instances import LIFE, whole_instance
+from likelier.errors import UsageError
+from likelier.instance import Instance, make_instance
+from likelier.runs.records import Run
+from likelier.service.instances import (
+    Edit,
+    add,
+    add_version,
+    definition_of,
+    edit_instance,
+    free_name,
+    life_of,
+    next_revision,
+    read_at,
+    refuse_unfit,
+    settle_schedule,
+    thing,
+)
+from likelier.service.runs import queue_run
 from likelier.service.workspace import Workspace
 from likelier.store import instances as stored
 from likelier.store.instances import Status
 
+UNNAMED = "New instance"
+
+
+def create_draft(workspace: Workspace, actor: Actor, document: Mapping[str, Any]) -> stored.Instance:
+    """Keep an instance that may be incomplete; one without a name of its own gets one."""
+    with workspace.store.write() as connection:
+        name = _name(connection, document, None)
+        return add(connection, workspace, actor, {"name": name}, status=Status.DRAFT, draft=dict(document))
+
 
 def save_draft(
-    workspace: Workspace, actor: Actor, draft_id: str | None, document: Mapping[str, Any]
+    workspace: Workspace, actor: Actor, draft_id: str | None, document: Mapping[str, Any], *, was: int | None = None
 ) -> stored.Instance:
-    """Keep a draft, complete or not; a new one without an id."""
-    now = workspace.clock()
+    """Keep a draft in the place of what it was; a new one without an id."""
+    if draft_id is None:
+        return create_draft(workspace, actor, document)
     with workspace.store.write() as connection:
-        found = stored.find(connection, draft_id) if draft_id else None
-        name = str(document.get("name") or "").strip()
-        taken = stored.find_named(connection, name) if name else None
-        if not name or (taken and (found is None or taken.id != found.id)):
-            name = found.name if found else f"Draft {workspace.new_id()[:6]}"
-        life: dict[str, Any] = {
-            "name": name,
-            "description": str(document.get("description") or ""),
-            "draft": dict(document),
-        }
-        if found is not None:
-            changed = replace(found, revision=found.revision + 1, updated_at=now, **life)
-            stored.edit(connection, changed, was=found.revision)
-            return changed
-        draft = stored.Instance(
-            id=workspace.new_id(),
-            status=Status.DRAFT,
-            schedule="none",
-            profile_enabled=True,
-            version=0,
-            revision=1,
-            created_at=now,
-            created_by=actor.name,
-            updated_at=now,
-            **life,
-        )
-        stored.add(connection, draft)
-        return draft
+        found = read_at(connection, draft_id, was)
+        _refuse_finished(found)
+        name = _name(connection, document, found)
+        changed = replace(found, name=name, draft=dict(document), **next_revision(found, workspace))
+        stored.edit(connection, changed, was=found.revision)
+        before, after = found.draft or {}, changed.draft or {}
+        record(connection, actor, "instance.edit", thing(changed), now=workspace.clock(), before=before, after=after)
+        return changed
+
+
+def finish_draft(
+    workspace: Workspace, actor: Actor, instance_id: str, *, was: int | None = None
+) -> tuple[stored.Instance, Run | None]:
+    """Turn a draft that is complete into an enabled instance, and begin its first run."""
+    with workspace.store.write() as connection:
+        draft = read_at(connection, instance_id, was)
+        _refuse_finished(draft)
+        wanted = make_instance({**(draft.draft or {}), "name": draft.name}, f"draft '{draft.name}'")
+        finished = _finish(connection, workspace, actor, draft, wanted)
+        return finished, queue_run(connection, workspace, actor, finished)
 
 
 def finish(workspace: Workspace, actor: Actor, wanted: Instance, instance_id: str) -> stored.Instance:
     """Make a draft an instance, or change an instance; what asks something else becomes its next version."""
-    now = workspace.clock()
     with workspace.store.write() as connection:
-        found = stored.find(connection, instance_id)
-        if found is None:
-            raise UnknownNameError("instance", instance_id, stored.names(connection))
-        is_draft = found.status is Status.DRAFT
-        is_new = is_draft or whole_instance(connection, found).definition_hash != wanted.definition_hash
-        changed = replace(
-            found,
-            status=Status.ENABLED if is_draft else found.status,
-            draft=None,
-            version=found.version + is_new,
-            revision=found.revision + 1,
-            updated_at=now,
-            **{key: getattr(wanted, key) for key in LIFE},
-        )
-        stored.edit(connection, changed, was=found.revision)
-        if is_new:
-            definition = {key: value for key, value in wanted.dump().items() if key not in LIFE}
-            stored.add_version(connection, changed, definition, now=now, by=actor.name)
-        return changed
+        found = stored.get(connection, instance_id)
+        if found.status is Status.DRAFT:
+            finished = _finish(connection, workspace, actor, found, wanted)
+            queue_run(connection, workspace, actor, finished)
+            return finished
+    return edit_instance(workspace, actor, instance_id, Edit(wanted.dump()))
+
+
+def _finish(
+    connection: Connection, workspace: Workspace, actor: Actor, draft: stored.Instance, wanted: Instance
+) -> stored.Instance:
+    refuse_unfit(workspace, wanted)
+    life = {**next_revision(draft, workspace), **life_of(wanted)}
+    finished = replace(draft, status=Status.ENABLED, version=1, draft=None, **life)
+    stored.edit(connection, finished, was=draft.revision)
+    add_version(connection, workspace, actor, finished, wanted)
+    settle_schedule(connection, workspace, finished, None)
+    told = {**life_of(wanted), **definition_of(wanted)}
+    record(connection, actor, "instance.finish", thing(finished), now=workspace.clock(), after=told)
+    return finished
+
+
+def _name(connection: Connection, document: Mapping[str, Any], draft: stored.Instance | None) -> str:
+    """The name a draft goes by: its own, unless it has none or another instance has it."""
+    name = str(document.get("name") or "").strip()
+    taken = stored.find_named(connection, name) if name else None
+    if name and (taken is None or (draft and taken.id == draft.id)):
+        return name
+    return draft.name if draft else free_name(connection, name or UNNAMED)
+
+
+def _refuse_finished(instance: stored.Instance) -> None:
+    if instance.status is not Status.DRAFT:
+        raise UsageError(f"'{instance.name}' is no draft.")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from likelier.backend import Engine
 from likelier.datasets import list_datasets
 from likelier.errors import UnknownNameError, UsageError
 from likelier.profiles.profile import activity, attributes, identities, last_events, traces
-from likelier.runs.records import Run
 from likelier.service.scores import read_scores
 from likelier.service.segments import segments_of
 from likelier.service.workspace import Workspace
@@ -31,40 +31,52 @@ def find_profile(workspace: Workspace, namespace: str, identity: str) -> dict[st
     if namespace not in known:
         raise UnknownNameError("namespace", namespace, known)
     with workspace.engine() as engine:
-        found = traces(engine, workspace.lake, datasets, namespace, identity)
+        seen = traces(engine, workspace.lake, datasets, namespace, identity)
         scores = [
-            score for run in _published(workspace) for score in _scores(engine, workspace, run, namespace, identity)
+            score for found in _published(workspace) for score in _scores(engine, workspace, found, namespace, identity)
         ]
         told: dict[str, Any] = {
             "namespace": namespace,
             "id": identity,
-            "identities": identities(engine, found),
-            "attributes": attributes(engine, found),
-            "activity": activity(engine, found),
+            "identities": identities(engine, seen),
+            "attributes": attributes(engine, seen),
+            "activity": activity(engine, seen),
             "scores": scores,
             "segments": segments_of(workspace, engine, namespace, identity),
-            "events": last_events(engine, found),
+            "events": last_events(engine, seen),
         }
     if not (told["identities"] or scores):
         raise UnknownPersonError(f"Nothing is known of '{identity}' in the namespace {namespace}.")
     return told
 
 
-def _published(workspace: Workspace) -> list[Run]:
+@dataclass(frozen=True)
+class _Published:
+    """Scores that are on profiles: of an instance that has its toggle on, or of one that was deleted without them."""
+
+    instance_id: str
+    instance: str
+    id: str
+
+
+def _published(workspace: Workspace) -> list[_Published]:
     with workspace.store.read() as connection:
         enabled = [instance for instance in stored.page(connection) if instance.profile_enabled]
         runs = (records.published(connection, instance.id) for instance in enabled)
-        return [run for run in runs if run is not None]
+        kept = [_Published(*found) for found in stored.kept(connection)]
+        return [*(_Published(run.instance_id, run.instance, run.id) for run in runs if run is not None), *kept]
 
 
-def _scores(engine: Engine, workspace: Workspace, run: Run, namespace: str, identity: str) -> list[dict[str, Any]]:
-    table = read_scores(engine, workspace, run)
+def _scores(
+    engine: Engine, workspace: Workspace, found: _Published, namespace: str, identity: str
+) -> list[dict[str, Any]]:
+    table = read_scores(engine, workspace, found)
     rows = engine.table(table.filter(table.namespace == namespace, table.id == identity)).to_pylist()
     return [
         {
-            "instance": run.instance,
-            "instance_id": run.instance_id,
-            "run": run.id,
+            "instance": found.instance,
+            "instance_id": found.instance_id,
+            "run": found.id,
             **row,
             "score_date": row["score_date"].isoformat(),
         }

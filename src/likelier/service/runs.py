@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from likelier.access.audit import Thing, record
 from likelier.access.identity import Actor
 from likelier.errors import LikelierError, UnknownNameError, UsageError
 from likelier.runs.owners import is_gone, this_process
@@ -15,6 +16,7 @@ from likelier.runs.records import Run, State
 from likelier.service.workspace import Workspace
 from likelier.store import instances as stored
 from likelier.store import runs as records
+from likelier.store.instances import Status
 from likelier.store.runs import Ledger
 
 
@@ -29,26 +31,23 @@ def start_run(
 
     One that was left behind by a process that is gone, and would give something else, is cancelled.
     """
-    wanted = Run(
-        id=workspace.new_id(),
-        instance_id=instance.id,
-        instance=instance.name,
-        version=instance.version,
-        state=State.QUEUED,
-        seed=workspace.settings.seed if seed is None else seed,
-        started_by=actor.name,
-        queued_at=workspace.clock(),
-        as_of=as_of,
-    )
+    if instance.status is Status.DRAFT:
+        raise UsageError(f"'{instance.name}' is a draft: finish it first.")
+    wanted = _wanted(workspace, actor, instance, as_of, seed)
     with workspace.store.write() as connection:
-        if records.queue(connection, wanted):
-            return wanted
+        if queued := _queued(connection, workspace, actor, wanted):
+            return queued
         under_way = records.active(connection, instance.id)
     assert under_way is not None
     if _gives_the_same(under_way, wanted):
         return under_way
     _give_up_orphan(workspace, under_way)
     return start_run(workspace, actor, instance, as_of=as_of, seed=seed)
+
+
+def queue_run(connection: Connection, workspace: Workspace, actor: Actor, instance: stored.Instance) -> Run | None:
+    """Queue a run within a transaction; None when one is under way."""
+    return _queued(connection, workspace, actor, _wanted(workspace, actor, instance, None, None))
 
 
 def claim(workspace: Workspace, run: Run) -> Run | None:
@@ -60,10 +59,11 @@ def claim(workspace: Workspace, run: Run) -> Run | None:
     )
 
 
-def cancel_run(workspace: Workspace, run: Run) -> None:
+def cancel_run(workspace: Workspace, actor: Actor, run: Run) -> None:
     """Ask for a run's end; one that is running hears it within a beat."""
     with workspace.store.write() as connection:
         records.request_cancel(connection, run.id, now=workspace.clock())
+        record(connection, actor, "run.cancel", thing(run), now=workspace.clock())
 
 
 def find_run(connection: Connection, run_id: str) -> Run:
@@ -123,6 +123,34 @@ def details(run: Run) -> dict[str, Any]:
         "stages": run.stages,
         "timings": run.timings,
     }
+
+
+def thing(run: Run) -> Thing:
+    return Thing("run", run.id, run.instance)
+
+
+def _wanted(
+    workspace: Workspace, actor: Actor, instance: stored.Instance, as_of: dt.datetime | None, seed: int | None
+) -> Run:
+    return Run(
+        id=workspace.new_id(),
+        instance_id=instance.id,
+        instance=instance.name,
+        version=instance.version,
+        state=State.QUEUED,
+        seed=workspace.settings.seed if seed is None else seed,
+        started_by=actor.name,
+        queued_at=workspace.clock(),
+        as_of=as_of,
+    )
+
+
+def _queued(connection: Connection, workspace: Workspace, actor: Actor, wanted: Run) -> Run | None:
+    if not records.queue(connection, wanted):
+        return None
+    told = {"version": wanted.version, "seed": wanted.seed, "as_of": _iso(wanted.as_of)}
+    record(connection, actor, "run.start", thing(wanted), now=workspace.clock(), after=told)
+    return wanted
 
 
 def _error(run: Run) -> Mapping[str, Any] | None:

@@ -6,28 +6,40 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import ibis
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from likelier.access.audit import record
+from likelier.access.identity import Actor
 from likelier.backend import Engine
 from likelier.errors import UsageError
-from likelier.runs.execute import scores_table
-from likelier.runs.records import Run
+from likelier.runs.records import Run, scores_table
 from likelier.service.files import whole_file
+from likelier.service.runs import thing
 from likelier.service.workspace import Workspace
 
 
-def read_scores(engine: Engine, workspace: Workspace, run: Run) -> ibis.Table:
-    """The scores of one run, as `interface.md` names their columns."""
+class Scored(Protocol):
+    """A run that gave scores."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def instance_id(self) -> str: ...
+
+
+def read_scores(engine: Engine, workspace: Workspace, run: Scored) -> ibis.Table:
+    """The scores of one run."""
     table = engine.read(workspace.lake.files(scores_table(run.instance_id)))
     return table.filter(table.run_id == run.id).drop("run_id")
 
 
-def export_scores(workspace: Workspace, run: Run, path: Path) -> int:
+def export_scores(workspace: Workspace, actor: Actor, run: Run, path: Path) -> int:
     """Write a run's scores to a file, in the order of their ids, and say how many; the extension names the format.
 
     The file appears when it is complete.
@@ -35,9 +47,17 @@ def export_scores(workspace: Workspace, run: Run, path: Path) -> int:
     write = FORMATS.get(path.suffix.lower().removeprefix("."))
     if write is None:
         raise UsageError(f"'{path.name}' names no format. End it in {', '.join(f'.{name}' for name in FORMATS)}.")
+    note_export(workspace, actor, run, path.suffix.removeprefix("."))
     with workspace.engine() as engine, whole_file(path) as file:
         scores = read_scores(engine, workspace, run)
         return write(engine.stream(scores.order_by("namespace", "id")), file)
+
+
+def note_export(workspace: Workspace, actor: Actor, run: Run, form: str) -> None:
+    """Log that somebody took a run's scores away, before they do."""
+    with workspace.store.write() as connection:
+        taken = {"format": form, "rows": run.scored}
+        record(connection, actor, "scores.export", thing(run), now=workspace.clock(), after=taken)
 
 
 def write_parquet(reader: pa.RecordBatchReader, file: IO[bytes]) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 
 import ibis
 
+from likelier.access.audit import Thing, record
 from likelier.access.identity import Actor
 from likelier.backend import Engine
 from likelier.errors import UsageError
@@ -72,12 +73,14 @@ def create_segment(
         found = scene.members(made)
         with workspace.store.write() as connection:
             stored.add(connection, made)
+            record(connection, actor, "segment.create", _thing(made), now=now, after=_told(made))
         count = scene.keep(made, found)
         return scene.told(made, count)
 
 
 def change_segment(
     workspace: Workspace,
+    actor: Actor,
     name: str,
     *,
     new_name: str | None = None,
@@ -101,6 +104,10 @@ def change_segment(
         found = scene.members(changed)
         with workspace.store.write() as connection:
             stored.edit(connection, changed)
+            before, after = _told(segment), _told(changed)
+            record(
+                connection, actor, "segment.edit", _thing(changed), now=changed.updated_at, before=before, after=after
+            )
         return scene.told(changed, scene.keep(changed, found))
 
 
@@ -114,7 +121,7 @@ def estimate_segment(workspace: Workspace, wanted: Wanted) -> dict[str, Any]:
         return {"size": size, "namespace": namespace, "text": write_rule(rule), "words": rule.words()}
 
 
-def delete_segment(workspace: Workspace, name: str) -> None:
+def delete_segment(workspace: Workspace, actor: Actor, name: str) -> None:
     """Forget a segment with its members; refused while others refer to it."""
     with opened_scene(workspace) as scene:
         segment = scene.find(name)
@@ -124,6 +131,7 @@ def delete_segment(workspace: Workspace, name: str) -> None:
             raise UsageError(f"'{segment.name}' is used by {others}. Change or delete {_them(used)} first.")
     with workspace.store.write() as connection:
         stored.remove(connection, segment.id)
+        record(connection, actor, "segment.delete", _thing(segment), now=workspace.clock(), before=_told(segment))
     if workspace.lake.exists(members_table(segment)):
         workspace.lake.delete(members_table(segment), "id IS NOT NULL")
 
@@ -160,7 +168,7 @@ def segment_members(workspace: Workspace, name: str, *, after: str = "", limit: 
     return {"items": rows[:limit], "next": rows[limit - 1]["id"] if len(rows) > limit else None}
 
 
-def export_segment(workspace: Workspace, name: str, path: Path) -> int:
+def export_segment(workspace: Workspace, actor: Actor, name: str, path: Path) -> int:
     """Write the members to a .parquet, .csv or .jsonl file, sorted by id, and say how many.
 
     The file appears when it is complete.
@@ -171,6 +179,9 @@ def export_segment(workspace: Workspace, name: str, path: Path) -> int:
     with opened_scene(workspace) as scene:
         segment = scene.find(name)
         found = scene.snapshot(segment, scene.current(segment))
+        with workspace.store.write() as connection:
+            taken = {"format": path.suffix.removeprefix(".")}
+            record(connection, actor, "segment.export", _thing(segment), now=workspace.clock(), after=taken)
         with whole_file(path) as file:
             return write(scene.engine.stream(found.order_by("id")), file)
 
@@ -209,3 +220,11 @@ def _refuse_name(name: str) -> None:
 
 def _them(names: Sequence[str]) -> str:
     return "it" if len(names) == 1 else "them"
+
+
+def _thing(segment: Segment) -> Thing:
+    return Thing("segment", segment.id, segment.name)
+
+
+def _told(segment: Segment) -> dict[str, Any]:
+    return {"name": segment.name, "description": segment.description, "rule": segment.rule}

@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 import yaml
 
+from likelier.access.identity import Actor
 from likelier.events.guess import FileColumn, guess_mapping, peek
 from likelier.events.ingest import IngestResult, ingest
 from likelier.events.mapping import parse_mapping
+from likelier.service.data import note_ingest
 from likelier.service.workspace import Workspace
 
 
@@ -36,6 +38,7 @@ def mapping_text(mapping: dict[str, Any]) -> str:
 
 def ingest_upload(
     workspace: Workspace,
+    actor: Actor,
     name: str,
     file: Path,
     *,
@@ -44,7 +47,7 @@ def ingest_upload(
     progress: Callable[[float, int], None],
 ) -> IngestResult:
     """Append an uploaded file to a dataset."""
-    return ingest(
+    done = ingest(
         workspace.lake,
         name,
         [file],
@@ -54,3 +57,5 @@ def ingest_upload(
         progress=progress,
         memory=workspace.settings.memory,
     )
+    note_ingest(workspace, actor, name, done)
+    return done

@@ -54,7 +54,7 @@ class EditedMeanwhileError(UsageError):
     """Somebody else changed the instance since it was read."""
 
 
-_COLUMNS = [column for column in instances.c if column.name != "deleted_at"]
+_COLUMNS = [column for column in instances.c if column.name not in ("deleted_at", "kept_run")]
 _LIVING = instances.c.deleted_at.is_(None)
 
 
@@ -129,12 +129,17 @@ def versions(connection: Connection, instance_id: str) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def remove(connection: Connection, instance_id: str, *, now: dt.datetime) -> None:
-    """Forget an instance with its runs and insights; its name is free again."""
+def remove(connection: Connection, instance_id: str, *, now: dt.datetime, kept_run: str | None = None) -> None:
+    """Forget an instance with its runs and insights; its name is free again.
+
+    The scores of `kept_run` stay on profiles.
+    """
     of_instance = sa.select(runs.c.id).where(runs.c.instance_id == instance_id)
     connection.execute(sa.delete(insights).where(insights.c.run_id.in_(of_instance)))
     connection.execute(sa.delete(runs).where(runs.c.instance_id == instance_id))
-    connection.execute(sa.update(instances).where(instances.c.id == instance_id).values(deleted_at=now))
+    connection.execute(
+        sa.update(instances).where(instances.c.id == instance_id).values(deleted_at=now, kept_run=kept_run)
+    )
 
 
 def _one(connection: Connection, condition: sa.ColumnElement[bool]) -> Instance | None:
@@ -144,6 +149,12 @@ def _one(connection: Connection, condition: sa.ColumnElement[bool]) -> Instance 
 
 def _instance(row: Any) -> Instance:
     return Instance(**{**row._mapping, "status": Status(row.status)})  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+def kept(connection: Connection) -> list[tuple[str, str, str]]:
+    """The deleted instances whose scores stay on profiles: id, name, and the run they are of."""
+    query = sa.select(instances.c.id, instances.c.name, instances.c.kept_run).where(instances.c.kept_run.is_not(None))
+    return [(row.id, row.name, row.kept_run) for row in connection.execute(query)]
 
 
 def _write(connection: Connection, statement: sa.Insert | sa.Update, name: str) -> int:

@@ -170,14 +170,14 @@ class _Insights:
 
     async def _stop(self) -> None:
         if self._active:
-            await answer_of(partial(cancel_run, self._site.workspace, self._active))
+            await answer_of(partial(cancel_run, self._site.workspace, self._visitor.actor, self._active))
             toast(_("The run is being stopped."))
 
     async def _download_scores(self, suffix: str) -> None:
         run = self._run
         assert run is not None
         file = _room() / f"scores.{suffix}"
-        if await answer_of(lambda: export_scores(self._site.workspace, run, file)) is not None:
+        if await answer_of(lambda: export_scores(self._site.workspace, self._visitor.actor, run, file)) is not None:
             ui.download.file(file, f"Scores - {self._row.name}.{suffix}")
 
     async def _download_report(self) -> None:

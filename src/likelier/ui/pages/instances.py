@@ -11,7 +11,7 @@ from nicegui.element import Element
 
 from likelier.insights.words import quality
 from likelier.instance import Instance, make_instance
-from likelier.service import lifecycle
+from likelier.service.instances import clone_instance, delete_instance, set_status
 from likelier.service.overview import Overview, Words, in_words, overviews
 from likelier.service.runs import cancel_run, start_run
 from likelier.store import instances as stored
@@ -297,21 +297,18 @@ class _Page:
 
     async def _stop(self, row: Overview) -> None:
         if row.last:
-            await answer_of(partial(cancel_run, self._site.workspace, row.last))
+            await answer_of(partial(cancel_run, self._site.workspace, self._visitor.actor, row.last))
             toast(_("'{name}' is being stopped.").format(name=row.name))
 
     async def _clone(self, row: Overview) -> None:
         work, actor = self._site.workspace, self._visitor.actor
-        name = await answer_of(partial(lifecycle.free_name, work, row.name))
-        if name is None:
-            return
-        if copy := await answer_of(lambda: lifecycle.clone_instance(work, actor, row.id, name)):
+        if copy := await answer_of(partial(clone_instance, work, actor, row.id)):
             self._panel.close()
             toast(_("'{name}' asks the same now.").format(name=copy.name))
             await self._look_again()
 
     async def _switch(self, row: Overview, status: Status) -> None:
-        done = await answer_of(partial(lifecycle.set_status, self._site.workspace, self._visitor.actor, row.id, status))
+        done = await answer_of(partial(set_status, self._site.workspace, self._visitor.actor, row.id, status))
         if done:
             said = _("'{name}' is on.") if status is Status.ENABLED else _("'{name}' is off: it runs only by hand.")
             toast(said.format(name=row.name))
@@ -325,7 +322,7 @@ class _Page:
         )
         if not sure:
             return
-        await answer_of(partial(lifecycle.delete_instance, self._site.workspace, self._visitor.actor, row.id))
+        await answer_of(partial(delete_instance, self._site.workspace, self._visitor.actor, row.id))
         self._panel.close()
         toast(_("'{name}' is deleted.").format(name=row.name))
         await self._look_again()

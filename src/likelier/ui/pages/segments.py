@@ -147,7 +147,8 @@ def _members(found: Found, page: Found) -> None:
 
 async def _download(site: Site, name: str, suffix: str) -> None:
     file = Path(tempfile.mkdtemp(prefix="likelier-")) / f"members.{suffix}"
-    if await answer_of(lambda: export_segment(site.workspace, name, file)) is not None:
+    actor = site.who().actor
+    if await answer_of(lambda: export_segment(site.workspace, actor, name, file)) is not None:
         ui.download.file(file, f"{name}.{suffix}")
 
 
@@ -156,8 +157,10 @@ async def _delete(site: Site, name: str) -> None:
     if not await confirmed(_("Delete '{name}'?").format(name=name), consequence, _("Delete")):
         return
 
+    actor = site.who().actor
+
     def delete() -> bool:
-        delete_segment(site.workspace, name)
+        delete_segment(site.workspace, actor, name)
         return True
 
     if await answer_of(delete):

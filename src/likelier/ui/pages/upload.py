@@ -83,6 +83,7 @@ def upload_dialog(site: Site, dataset: str = "", done: Callable[[str], Any] | No
 class _Upload:
     def __init__(self, site: Site, dataset: str, done: Callable[[str], Any]) -> None:
         self._site, self._dataset, self._done = site, dataset, done
+        self._actor = site.who().actor
         self._draft: Draft | None = None
         self._page = context.client.content
         with (
@@ -212,6 +213,7 @@ class _Upload:
         answer = await answer_of(
             lambda: ingest_upload(
                 self._site.workspace,
+                self._actor,
                 draft.name,
                 draft.file,
                 mapping=draft.mapping(),

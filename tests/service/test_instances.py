@@ -1,0 +1,203 @@
+"""The life of an instance."""
+
+import datetime as dt
+
+import pyarrow as pa
+import pytest
+
+from likelier.errors import InstanceError, UnknownNameError, UsageError
+from likelier.runs.records import State, scores_table
+from likelier.service.drafts import create_draft, finish_draft, save_draft
+from likelier.service.instances import (
+    Edit,
+    clone_instance,
+    create_instance,
+    delete_instance,
+    edit_instance,
+    save_instance,
+    set_status,
+    whole_instance,
+)
+from likelier.store import audit, instances, runs, schedules
+from likelier.store.instances import EditedMeanwhileError, NameTakenError, Status
+from likelier.store.runs import Ledger
+
+
+def log(workspace, **wanted):
+    with workspace.store.read() as connection:
+        return audit.page(connection, audit.Filter(**wanted))
+
+
+def due_at(workspace, instance_id):
+    with workspace.store.read() as connection:
+        found = schedules.find(connection, instance_id)
+    return found[1].isoformat() if found else None
+
+
+def test_creating_an_enabled_instance_begins_its_first_run(workspace, ann, make):
+    instance, run = create_instance(workspace, ann, make())
+    assert (instance.status, instance.version, instance.revision) == (Status.ENABLED, 1, 1)
+    assert (run.state, run.instance_id, run.version, run.started_by) == (State.QUEUED, instance.id, 1, "ann")
+    assert [entry.action for entry in log(workspace)] == ["run.start", "instance.create"]
+    assert log(workspace, action="instance.create")[0].after["goal"]["window_days"] == 30
+
+
+def test_creating_a_disabled_one_does_not(workspace, ann, make):
+    assert create_instance(workspace, ann, make(), status=Status.DISABLED)[1] is None
+
+
+def test_an_instance_that_does_not_fit_its_datasets_is_not_created(workspace, ann, make):
+    with pytest.raises(UnknownNameError):
+        create_instance(workspace, ann, make(datasets=["nothing"]))
+    with pytest.raises(InstanceError, match="ECID"):
+        create_instance(workspace, ann, make(namespace="ECID"))
+    assert log(workspace) == []
+
+
+def test_a_name_is_given_once(workspace, ann, make):
+    create_instance(workspace, ann, make())
+    with pytest.raises(NameTakenError):
+        create_instance(workspace, ann, make())
+    assert len(log(workspace)) == 2
+
+
+def test_name_description_and_toggle_change_without_a_new_version(workspace, ann, make):
+    created, _ = create_instance(workspace, ann, make())
+    changes = {"name": "Buy soon", "description": "x", "profile_enabled": False}
+    edited = edit_instance(workspace, ann, created.id, Edit(changes), was=1)
+    assert (edited.version, edited.revision, edited.name) == (1, 2, "Buy soon")
+    entry = log(workspace, action="instance.edit")[0]
+    assert entry.before == {"name": "Buy", "description": "", "profile_enabled": True}
+    assert entry.after == changes
+
+
+def test_a_definition_that_asks_something_else_is_a_new_version_and_the_old_one_stays(workspace, ann, make):
+    created, _ = create_instance(workspace, ann, make())
+    goal = make(goal={**make().dump()["goal"], "window_days": 7}).dump()["goal"]
+    edited = edit_instance(workspace, ann, created.id, Edit({"goal": goal}))
+    assert (edited.version, edited.revision) == (2, 2)
+    with workspace.store.read() as connection:
+        assert whole_instance(connection, edited).goal.window_days == 7
+        assert whole_instance(connection, edited, 1).goal.window_days == 30
+
+
+def test_an_edit_that_changes_nothing_is_none(workspace, ann, make):
+    created, _ = create_instance(workspace, ann, make())
+    assert edit_instance(workspace, ann, created.id, Edit({"name": "Buy"})) == created
+    assert save_instance(workspace, ann, make()) == created
+    assert log(workspace, action="instance.edit") == []
+
+
+def test_an_edit_from_an_old_reading_is_refused(workspace, ann, make):
+    created, _ = create_instance(workspace, ann, make())
+    edit_instance(workspace, ann, created.id, Edit({"description": "first"}), was=1)
+    with pytest.raises(EditedMeanwhileError):
+        edit_instance(workspace, ann, created.id, Edit({"description": "second"}), was=1)
+    with pytest.raises(EditedMeanwhileError):
+        delete_instance(workspace, ann, created.id, was=1)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"goaal": 1}, {"goal": None}, {"datasets": ["nothing"]}, {"name": ""}, {"schedule": "daily"}]
+)
+def test_an_edit_that_does_not_fit_changes_nothing(workspace, ann, make, changes):
+    created, _ = create_instance(workspace, ann, make())
+    with pytest.raises(UsageError):
+        edit_instance(workspace, ann, created.id, Edit(changes))
+    with workspace.store.read() as connection:
+        assert instances.find(connection, created.id) == created
+
+
+def test_switching_off_and_on(workspace, ann, make):
+    created, _ = create_instance(workspace, ann, make())
+    assert set_status(workspace, ann, created.id, Status.DISABLED).status is Status.DISABLED
+    assert set_status(workspace, ann, created.id, Status.ENABLED).revision == 3
+    with pytest.raises(UsageError, match="cannot be a draft"):
+        set_status(workspace, ann, created.id, Status.DRAFT)
+
+
+def test_a_schedule_says_when_the_next_run_is(workspace, ann, make):
+    # the clock stands at noon of Wednesday 2024-05-01
+    created, _ = create_instance(workspace, ann, make(schedule="weekly"))
+    assert due_at(workspace, created.id) == "2024-05-06T06:00:00+00:00"
+    edit_instance(workspace, ann, created.id, Edit(timing={"weekday": "friday", "time_zone": "Europe/Berlin"}))
+    assert due_at(workspace, created.id) == "2024-05-03T04:00:00+00:00"
+    edit_instance(workspace, ann, created.id, Edit({"schedule": "monthly"}, timing={"day": 31}))
+    assert due_at(workspace, created.id) == "2024-05-31T04:00:00+00:00"
+    edit_instance(workspace, ann, created.id, Edit({"description": "x"}))
+    assert due_at(workspace, created.id) == "2024-05-31T04:00:00+00:00"
+    edit_instance(workspace, ann, created.id, Edit({"schedule": "none"}))
+    assert due_at(workspace, created.id) is None
+
+
+def test_a_schedule_that_is_none_is_refused_and_nothing_kept(workspace, ann, make):
+    with pytest.raises(UsageError, match="time zone"):
+        create_instance(workspace, ann, make(schedule="weekly"), timing={"time_zone": "Nowhere"})
+    assert log(workspace) == []
+
+
+def test_a_draft_may_be_incomplete_and_grows(workspace, ann, ask):
+    draft = create_draft(workspace, ann, {"propensity_type": "churn", "goal": {"events": []}})
+    assert (draft.name, draft.status, draft.version) == ("New instance", Status.DRAFT, 0)
+    assert create_draft(workspace, ann, {}).name == "New instance 2"
+    with pytest.raises(InstanceError, match="datasets is missing"):
+        finish_draft(workspace, ann, draft.id)
+    grown = save_draft(workspace, ann, draft.id, ask(name="Leave", propensity_type="churn"), was=1)
+    assert (grown.name, grown.status, grown.revision) == ("Leave", Status.DRAFT, 2)
+    finished, run = finish_draft(workspace, ann, draft.id, was=2)
+    assert (finished.status, finished.version, finished.draft) == (Status.ENABLED, 1, None)
+    assert run.instance_id == draft.id
+    with pytest.raises(UsageError, match="no draft"):
+        finish_draft(workspace, ann, draft.id)
+
+
+def test_a_draft_does_not_become_enabled_by_the_way(workspace, ann):
+    draft = create_draft(workspace, ann, {"name": "Leave"})
+    with pytest.raises(UsageError, match="finish it first"):
+        set_status(workspace, ann, draft.id, Status.ENABLED)
+
+
+def test_a_clone_asks_the_same_under_another_name(workspace, ann, make):
+    created, _ = create_instance(workspace, ann, make(schedule="weekly"), timing={"weekday": "friday"})
+    copy = clone_instance(workspace, ann, created.id)
+    assert (copy.name, copy.version, copy.schedule) == ("Buy (copy)", 1, "weekly")
+    assert clone_instance(workspace, ann, created.id).name == "Buy (copy) 2"
+    assert due_at(workspace, copy.id) == due_at(workspace, created.id)
+    with workspace.store.read() as connection:
+        assert whole_instance(connection, copy).definition_hash == make().definition_hash
+        assert runs.history(connection, instance_id=copy.id) == []
+    draft = create_draft(workspace, ann, {"goal": {}})
+    assert clone_instance(workspace, ann, draft.id).draft == {"goal": {}}
+
+
+def publish(workspace, run, ids):
+    table = pa.table({"namespace": ["CRMID"] * len(ids), "id": ids, "run_id": [run.id] * len(ids)})
+    workspace.lake.append(scores_table(run.instance_id), table.to_reader(), batch=run.id)
+    claimed = Ledger(workspace.store).claim(run.id, "x", now=workspace.clock(), until=workspace.clock())
+    document = {"metrics": {}}
+    Ledger(workspace.store).publish(claimed, scored=len(ids), auc=0.8, document=document, now=workspace.clock())
+
+
+@pytest.mark.parametrize(("toggle", "from_profiles", "left"), [(True, False, 1), (True, True, 0), (False, False, 0)])
+def test_deleting_takes_runs_and_scores_and_leaves_what_is_on_profiles(
+    workspace, ann, make, toggle, from_profiles, left
+):
+    created, run = create_instance(workspace, ann, make(profile_enabled=toggle))
+    publish(workspace, run, ["p1", "p2"])
+    with workspace.engine() as engine:
+        delete_instance(workspace, ann, created.id, from_profiles=from_profiles)
+        with workspace.store.read() as connection:
+            assert instances.find(connection, created.id) is None
+            assert runs.find(connection, run.id) is None
+            assert len(instances.kept(connection)) == left
+        assert workspace.lake.rows(scores_table(created.id)) == 2 * left
+        assert engine is not None
+    assert log(workspace, action="instance.delete")[0].before["name"] == "Buy"
+    create_instance(workspace, ann, make())
+
+
+def test_deleting_ends_the_run_that_is_under_way(workspace, ann, make):
+    created, run = create_instance(workspace, ann, make())
+    delete_instance(workspace, ann, created.id)
+    now = workspace.clock()
+    assert Ledger(workspace.store).claim(run.id, "x", now=now, until=now + dt.timedelta(1)) is None
