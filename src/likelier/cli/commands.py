@@ -281,6 +281,7 @@ def simulate(
     profiles: Annotated[int, typer.Option(min=1, help="How many people.")] = 20_000,
     days: Annotated[int, typer.Option(min=1, help="Days of history.")] = 365,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    kind: Annotated[str, typer.Option(help="Of shop: shop, grocery, media, game or wholesale.")] = "shop",
     file_format: Annotated[Format, typer.Option("--format", help="The files' format.")] = Format.PARQUET,
     home: Home = None,
     json: Json = False,
@@ -296,6 +297,7 @@ def simulate(
             days=days,
             seed=seed,
             format=file_format.value,
+            kind=kind,
             progress=lambda done, what: bar.update(task, completed=done, rows=what),
         )
     if json:

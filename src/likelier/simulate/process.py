@@ -309,7 +309,7 @@ def meet(person: Any, state: Any, days: int, categories: int, habits: Habits, rn
     person.age = min(np.searchsorted(_AGE_STEPS, uniform(rng), side="right"), len(_AGE_LIFTS) - 1)
     person.country = min(np.searchsorted(_COUNTRY_STEPS, uniform(rng), side="right"), len(_COUNTRY_LIFTS) - 1)
     person.age_lift, person.country_lift = _AGE_LIFTS[person.age], _COUNTRY_LIFTS[person.country]
-    person.hour = 12.5 + 6.5 * uniform(rng)
+    person.hour = 11.0 + 9.5 * np.sqrt(uniform(rng))
     person.favourite = int(categories * uniform(rng) ** 1.3)
     person.phone, person.desktop = uniform(rng) < 0.55, uniform(rng) < 0.3
     state.app = uniform(rng) < habits.app
