@@ -117,18 +117,52 @@ def members(
 def export(
     name: Name,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write.")],
+    kept_back: Annotated[bool, typer.Option("--kept-back", help="Those a hold-out keeps back, instead.")] = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Write the members to a .parquet, .csv or .jsonl file."""
+    """Write the members to a .parquet, .csv or .jsonl file, without those that a hold-out keeps back."""
     from likelier.service import segments as service
 
     with opened(home) as workspace:
-        rows = service.export_segment(workspace, person_at_the_keyboard(), name, output)
+        rows = service.export_segment(workspace, person_at_the_keyboard(), name, output, kept_back=kept_back)
     if json:
         print_json({"segment": name, "rows": rows, "file": str(output)})
     else:
         margin().print(plain(f"{rows:,} members of '{name}' are in {output}."))
+
+
+@segments.command(name="hold-out")
+def hold_out(
+    name: Name,
+    percent: Annotated[float | None, typer.Option(help="Begin to keep back this share, 1 to 90.")] = None,
+    instance: Annotated[str | None, typer.Option(metavar="I", help="Whose goal is the outcome.")] = None,
+    outcome: Annotated[str | None, typer.Option(metavar="EXPR", help="The outcome, such as did (...).")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Within how many days it may come.")] = None,
+    end: Annotated[bool, typer.Option("--end", help="Keep nobody back any more.")] = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Keep back some members, or report what acting on the others did."""
+    from likelier.service import holdouts
+
+    with opened(home) as workspace:
+        if end:
+            holdouts.end_hold_out(workspace, person_at_the_keyboard(), name)
+            return
+        if percent is None:
+            found = holdouts.hold_out_report(workspace, name)
+        else:
+            actor = person_at_the_keyboard()
+            found = holdouts.begin_hold_out(
+                workspace, actor, name, percent=percent, instance=instance, outcome=outcome, window_days=days
+            )
+    if json:
+        print_json(found)
+    else:
+        screen().print(plain(f"{found['treated']['people']:,} treated, {found['kept_back']['people']:,} kept back"))
+        for sentence in found["words"]:
+            screen().print(plain(sentence))
 
 
 @segments.command()

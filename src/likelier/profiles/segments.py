@@ -47,14 +47,17 @@ def members(rule: Rule, people: People, segments: Mapping[str, Rule] | None = No
 class Evaluation:
     """People with the answers to all facts of some rules, to ask several things of them at once."""
 
-    def __init__(self, people: People, segments: Mapping[str, Rule], rules: Sequence[Rule]) -> None:
+    def __init__(
+        self, people: People, segments: Mapping[str, Rule], rules: Sequence[Rule], *, among: Table | None = None
+    ) -> None:
+        """Ask those `among` whose ids are given, else everybody for whom one of the rules can hold."""
         self._people = people
         self._segments = _needed(rules, segments)
         asked = list(dict.fromkeys(fact for rule in (*rules, *self._segments.values()) for fact in facts(rule)))
         if len(asked) > MOST_FACTS:
             raise UsageError(f"This asks {len(asked)} things of a person; {MOST_FACTS} are the most.")
         self._answers = list(_answers(people, asked))
-        self._found = self._joined(self._candidates(rules))
+        self._found = self._joined(self._candidates(rules) if among is None else among)
 
     def who(self, rule: Rule) -> Table:
         return self._found.filter(rule.holds(self._found)).select("id")

@@ -43,7 +43,7 @@ from likelier.store import instances as stored_instances
 from likelier.store import runs as records
 from likelier.store import segments as stored
 from likelier.store.segments import Count, Segment
-from likelier.timespan import next_midnight
+from likelier.timespan import Span, next_midnight
 
 MOST = 1_000_000
 KEPT = 12
@@ -114,8 +114,11 @@ class Scene:
 
     def rule(self, segment: Segment) -> Rule:
         """A stored rule, by ids."""
-        names = self._names(self._datasets_of(segment.namespace))
-        return read_rule(segment.rule, replace(names, instances=None, segments=None))
+        return self.read_stored(segment.rule, segment.namespace)
+
+    def read_stored(self, text: str, namespace: str) -> Rule:
+        names = self._names(self._datasets_of(namespace))
+        return read_rule(text, replace(names, instances=None, segments=None))
 
     def rules(self, namespace: str) -> dict[str, Rule]:
         """The rules of a namespace's segments, by id."""
@@ -245,6 +248,19 @@ class Scene:
             attributes=self._rows(datasets, "profiles", namespace, had),
             scores={one: self._scores(one, namespace) for one in sorted(instances)},
         )
+
+    def events_within(self, namespace: str, rule: Rule, span: Span) -> People:
+        """What people did within a span of time, as far as a rule of events asks."""
+        done = {path for fact in facts(rule) if isinstance(fact, Did) for path in fact.condition.fields}
+        events = self._rows(self._datasets_of(namespace), "events", namespace, done)
+        if events is not None:
+            start, end = ibis.literal(span.start), ibis.literal(span.end)
+            events = events.filter((events.timestamp >= start) & (events.timestamp < end))
+        return People(as_of=span.end, events=events)
+
+    def newest_midnight(self, namespace: str) -> dt.datetime:
+        """The moment up to which events are known."""
+        return self._as_of(namespace)
 
     def everything(self, namespace: str) -> People:
         """All that is known of the people of a namespace, with the scores that profiles show."""
@@ -381,6 +397,10 @@ def _aligned(table: ibis.Table, fields: Mapping[str, Field], namespace: str) -> 
         id=table[f"identityMap.{namespace}"], timestamp=table["timestamp"], **dict(sorted((there | missing).items()))
     )
     return rows.filter(rows.id.notnull())
+
+
+def cohort_table(segment: Segment) -> str:
+    return f"holdouts/{segment.id}"
 
 
 def members_table(segment: Segment) -> str:

@@ -20,11 +20,12 @@ from likelier.access.identity import Actor
 from likelier.backend import Engine
 from likelier.errors import UsageError
 from likelier.profiles import segments as evaluation
+from likelier.profiles.holdout import is_kept_back
 from likelier.profiles.rules import segments_in
 from likelier.profiles.text import write_rule
 from likelier.runs.records import Run
 from likelier.service.files import whole_file
-from likelier.service.scene import Wanted, members_table, opened_scene
+from likelier.service.scene import Wanted, cohort_table, members_table, opened_scene
 from likelier.service.scores import FORMATS
 from likelier.service.workspace import Workspace
 from likelier.store import segments as stored
@@ -132,8 +133,9 @@ def delete_segment(workspace: Workspace, actor: Actor, name: str) -> None:
     with workspace.store.write() as connection:
         stored.remove(connection, segment.id)
         record(connection, actor, "segment.delete", _thing(segment), now=workspace.clock(), before=_told(segment))
-    if workspace.lake.exists(members_table(segment)):
-        workspace.lake.delete(members_table(segment), "id IS NOT NULL")
+    for table in (members_table(segment), cohort_table(segment)):
+        if workspace.lake.exists(table):
+            workspace.lake.delete(table, "id IS NOT NULL")
 
 
 # --- looking ---------------------------------------------------------------------------------------------------------
@@ -168,10 +170,11 @@ def segment_members(workspace: Workspace, name: str, *, after: str = "", limit: 
     return {"items": rows[:limit], "next": rows[limit - 1]["id"] if len(rows) > limit else None}
 
 
-def export_segment(workspace: Workspace, actor: Actor, name: str, path: Path) -> int:
+def export_segment(workspace: Workspace, actor: Actor, name: str, path: Path, *, kept_back: bool = False) -> int:
     """Write the members to a .parquet, .csv or .jsonl file, sorted by id, and say how many.
 
-    The file appears when it is complete.
+    Where the segment has a hold-out, those kept back are left out; `kept_back` writes them alone. The file appears when
+    it is complete.
     """
     write = FORMATS.get(path.suffix.lower().removeprefix("."))
     if write is None:
@@ -179,8 +182,14 @@ def export_segment(workspace: Workspace, actor: Actor, name: str, path: Path) ->
     with opened_scene(workspace) as scene:
         segment = scene.find(name)
         found = scene.snapshot(segment, scene.current(segment))
+        hold_out = stored.find_hold_out(scene.connection, segment.id)
+        if hold_out is None and kept_back:
+            raise UsageError(f"'{segment.name}' has no hold-out: nobody is kept back.")
+        if hold_out is not None:
+            back = is_kept_back(found.id, segment.id, hold_out.percent)
+            found = found.filter(back if kept_back else ~back)
         with workspace.store.write() as connection:
-            taken = {"format": path.suffix.removeprefix(".")}
+            taken = {"format": path.suffix.removeprefix("."), "kept_back": kept_back}
             record(connection, actor, "segment.export", _thing(segment), now=workspace.clock(), after=taken)
         with whole_file(path) as file:
             return write(scene.engine.stream(found.order_by("id")), file)

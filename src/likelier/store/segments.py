@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from likelier.errors import UsageError
-from likelier.store.tables import segment_counts, segments
+from likelier.store.tables import hold_outs, segment_counts, segments
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,23 @@ class Count:
     basis: str
 
 
+@dataclass(frozen=True)
+class HoldOut:
+    """A share of a segment's members that is kept back since a moment, and the outcome that both sides may have.
+
+    `cohort` is the batch in the lake that tells who was a member at that moment.
+    """
+
+    segment_id: str
+    cohort: str
+    percent: float
+    outcome: str
+    window_days: int
+    started: dt.datetime
+    created_at: dt.datetime
+    created_by: str
+
+
 class SegmentNameTakenError(UsageError):
     """Another segment has the name."""
 
@@ -69,7 +86,8 @@ def every(connection: Connection) -> list[Segment]:
 
 
 def remove(connection: Connection, segment_id: str) -> None:
-    """Forget a segment and its counts; its name is free again."""
+    """Forget a segment, its counts and its hold-out; its name is free again."""
+    end_hold_out(connection, segment_id)
     connection.execute(sa.delete(segment_counts).where(segment_counts.c.segment_id == segment_id))
     connection.execute(sa.delete(segments).where(segments.c.id == segment_id))
 
@@ -87,6 +105,19 @@ def counts(connection: Connection, segment_id: str, limit: int | None = None) ->
         .limit(limit)
     )
     return [Count(**row) for row in connection.execute(query).mappings()]
+
+
+def begin_hold_out(connection: Connection, hold_out: HoldOut) -> None:
+    connection.execute(sa.insert(hold_outs).values(**vars(hold_out)))
+
+
+def find_hold_out(connection: Connection, segment_id: str) -> HoldOut | None:
+    row = connection.execute(sa.select(hold_outs).where(hold_outs.c.segment_id == segment_id)).mappings().one_or_none()
+    return HoldOut(**row) if row else None
+
+
+def end_hold_out(connection: Connection, segment_id: str) -> None:
+    connection.execute(sa.delete(hold_outs).where(hold_outs.c.segment_id == segment_id))
 
 
 def _one(connection: Connection, condition: sa.ColumnElement[bool]) -> Segment | None:

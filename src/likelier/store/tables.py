@@ -202,3 +202,16 @@ replies = sa.Table(
     sa.Column("body", sa.LargeBinary),
     sa.Column("created_at", Moment, nullable=False),
 )
+
+hold_outs = sa.Table(
+    "hold_outs",
+    metadata,
+    sa.Column("segment_id", sa.String(36), sa.ForeignKey("segments.id"), primary_key=True),
+    sa.Column("cohort", sa.String(36), nullable=False),
+    sa.Column("percent", sa.Float, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("window_days", sa.Integer, nullable=False),
+    sa.Column("started", Moment, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+)
