@@ -1,6 +1,8 @@
 # `make demo` and `make test` need only Python >= 3.11, make, git and a package index.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .PHONY: demo test check install lock
 
@@ -8,8 +10,9 @@ install: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(PIP) uv
+	$(UV) -r requirements.lock || $(PIP) -r requirements.lock  # uv takes seconds; pip knows its own index settings
+	$(UV) --no-deps -e . || $(PIP) --no-deps -e .
 	touch $@
 
 demo: install  ## simulate a shop, predict, write the reports into ./demo
@@ -26,5 +29,5 @@ test: check
 
 lock:  # writes requirements.lock anew from pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet uv
+	$(PIP) uv
 	$(BIN)/uv pip compile --quiet --universal --no-header --no-annotate --no-emit-index-url --no-emit-find-links --group dev pyproject.toml -o requirements.lock
