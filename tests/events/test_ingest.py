@@ -235,8 +235,8 @@ MISFITS = {
     "o: a value where an object is kept": {"o": 1},
     "l: values of several types in one list where a number is kept": {"l": [1, "x"]},
     "l: values of several types in one list where a number is kept ": {"l": [1, {"x": 1}]},
-    "N: this field is otherwise written with other capitals": {"N": 1},
-    "O.a: this field is otherwise written with other capitals": {"O": {"a": 1}},
+    "N: this field is otherwise written with other capitals or another prefix": {"N": 1},
+    "O.a: this field is otherwise written with other capitals or another prefix": {"O": {"a": 1}},
     "commerce.purchases.value: text where a number is kept": {"commerce": {"purchases": {"value": "1"}}},
 }
 

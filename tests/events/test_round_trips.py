@@ -106,3 +106,30 @@ def test_broken_lines_are_set_aside_by_number_and_the_others_accepted(tmp_path_f
     assert (found.accepted, found.duplicate, found.rejected) == (len(ids), len(good) - len(ids), len(bad)), lines
     assert [line for line, _ in desk.rejects()] == bad
     assert {row["_id"] for row in desk.rows()} == ids
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | numbers | texts | st.just("2024-01-01"),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["a", "A", "b", "xdm:a", 'q"', "é", ""]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(SHORT, max_examples=10)
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["a", "b", "xdm:b", "B"]), anything, max_size=3), min_size=1, max_size=8)
+)
+def test_every_line_is_accounted_for_whatever_it_holds(tmp_path_factory, rows):
+    desk = Desk(tmp_path_factory.mktemp("anything"))
+    base = {"timestamp": "2024-01-01", "identityMap": {"CRMID": [{"id": "a"}]}}
+    rows = [{**base, "_id": f"e{number}", **row} for number, row in enumerate(rows)]
+    middle = (len(rows) + 1) // 2
+    accepted = 0
+    for part in (rows[:middle], rows[middle:], rows):
+        found = desk.ingest(desk.write("\n".join(map(json.dumps, part))))
+        assert found.accepted + found.duplicate + found.rejected == len(part), part
+        accepted += found.accepted
+    assert len(desk.rows()) == accepted, rows

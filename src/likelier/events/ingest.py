@@ -169,6 +169,8 @@ class _Batch:
             f"COPY ({query}) TO {sql.text(str(target))} (FORMAT parquet, COMPRESSION lz4)",
             lambda done: self.progress(OPENED + (STAGED - OPENED) * (number + done) / count, 0),
         )
+        if source.rows is not None and self._count(fresh.parquet([target])) != source.rows:
+            raise StorageError(f"{source.file.name} changed while it was read. Send it again.")
         return target
 
     # ---- rows set aside ----

@@ -72,7 +72,7 @@ class JsonFiles:
             identities,
             _raw(lines.file, rewritten=lines.file != self.given[number]),
         )
-        return replace(source, fault='".fault"' if some else "NULL")
+        return replace(source, fault='".fault"' if some else "NULL", rows=lines.count)
 
 
 OWN = ("_id", "timestamp")
@@ -150,9 +150,7 @@ def _columns(shape: Shape, kinds: Mapping[Steps, Kind]) -> dict[str, Column]:
                     add(child, (*steps, key), inner, array=inside)
         elif steps in kinds:
             kind = Kind.TEXT if kinds[steps] is Kind.MOMENT else kinds[steps]
-            same = columns.get(dotted(steps))  # a path may be written with and without prefix
-            written = f"coalesce({same.sql}, {value})" if same else value
-            columns[dotted(steps)] = Column(written, kind, inside, finite=True)
+            columns[dotted(steps)] = Column(value, kind, inside, finite=True)
 
     for key, node in shape.root.below.items():
         add(node, (key,), sql.name(key), array=False)

@@ -98,6 +98,15 @@ def standard_type(path: str) -> FieldType | None:
     return FieldType.TEXT if path in _TEXTS else None
 
 
+def can_name(key: str) -> bool:
+    """Say whether a key can be part of a path; names that begin with a dot are ours while rows are on their way.
+
+    >>> [can_name(key) for key in ("SKU", "", ".line")]
+    [True, False, False]
+    """
+    return bool(key) and not key.startswith(".") and key.isprintable()
+
+
 def always_array(path: str) -> bool:
     """Say whether an XDM path lies in an array, so that even a flat file's single value becomes a list."""
     return path.startswith(_ARRAYS)

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from likelier.errors import UsageError
-from likelier.events.schema import Field
+from likelier.events.schema import Field, can_name
 from likelier.events.sql import Kind
 
 OBJECT, NULL, MIXED = "object", "null", "mixed"
@@ -146,16 +146,21 @@ def _settle(node: Node, steps: Steps, kept: _Kept) -> None:
 
 
 def _standing(node: Node, steps: Steps, kept: _Kept) -> dict[str, Node]:
-    """Choose the keys that stand: of those that differ only in case, the spelling that is kept or the most frequent."""
-    folded: dict[str, Counter[str]] = defaultdict(Counter)
-    for key, child in node.below.items():
-        folded[dotted([key]).casefold()][dotted([key])] += child.found.total()
-    chosen = set()
-    for fold, spellings in folded.items():
-        most = max(spellings, key=lambda spelling: (spellings[spelling], spelling))
+    """Choose the keys that stand: of several for one field, that which is kept, else the most frequent.
+
+    Keys name one field when they differ in case or prefix only: no table can have both as columns.
+    """
+    same: dict[str, list[str]] = defaultdict(list)
+    for key in node.below:
+        if can_name(dotted([key])):
+            same[dotted([key]).casefold()].append(key)
+    chosen = []
+    for fold, keys in same.items():
         place = kept.spelling.get(dotted([*steps, fold]).casefold())
-        chosen.add(most if place is None else place[-len(fold) :])
-    return {key: node.below[key] for key in sorted(node.below) if dotted([key]) in chosen}
+        spelled = keys if place is None else [key for key in keys if dotted([key]) == place[-len(fold) :]]
+        if spelled:
+            chosen.append(max(spelled, key=lambda key: (node.below[key].found.total(), key)))
+    return {key: node.below[key] for key in sorted(chosen)}
 
 
 # ---- settled -------------------------------------------------------------------------------------------------------
@@ -194,8 +199,10 @@ def _faults(node: Node, structure: dict[str, Any], steps: Steps, kinds: Mapping[
         if inner == NULL:
             continue
         child = node.below.get(key)
-        if child is None:
-            yield f"{dotted(here)}: this field is otherwise written with other capitals"
+        if child is None and not can_name(dotted([key])):
+            yield f"{dotted(here)!r}: this key cannot name a field"
+        elif child is None:
+            yield f"{dotted(here)}: this field is otherwise written with other capitals or another prefix"
         elif child.is_object != isinstance(inner, dict):
             found, kept = ("an object", "a value") if isinstance(inner, dict) else ("a value", "an object")
             yield f"{dotted(here)}: {found} where {kept} is kept"

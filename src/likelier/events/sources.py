@@ -54,7 +54,7 @@ class Source:
 
     `relation` has a column `.line`; `fault` is SQL that is null or says why a row cannot be read; `whole` is SQL of all
     that is in a row, as text; `raw` shows some rows as they stand in the file; `unread` gives the rows that never
-    reach the relation; `seen` counts what each column holds.
+    reach the relation; `seen` counts what each column holds; `rows` is how many rows there must be, where it is known.
     """
 
     file: Path
@@ -68,6 +68,7 @@ class Source:
     seen: Mapping[str, Seen] = field(default_factory=dict)
     id: Column | None = None
     timestamp: Column | None = None
+    rows: int | None = None
 
     def mapped(self, desk: duckdb.DuckDBPyConnection, mapping: FileMapping) -> Source:
         """See the file through a mapping."""

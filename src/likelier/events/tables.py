@@ -13,6 +13,7 @@ import duckdb
 from likelier.errors import UsageError
 from likelier.events import sql
 from likelier.events.jsonlines import unpacked
+from likelier.events.schema import can_name
 from likelier.events.shapes import dotted
 from likelier.events.sources import Column, Ids, Raw, Source, entry_ids, short, source_of
 from likelier.events.sql import Kind
@@ -27,7 +28,7 @@ def open_csv(desk: Desk, file: Path) -> Source:
         first = stream.readline().decode("utf-8-sig", errors="replace")
     delimiter = max(",;\t|", key=first.count)
     header = next(csv.reader([first.rstrip("\r\n")], delimiter=delimiter), [])
-    if not header or not all(header) or len({name.casefold() for name in header}) < len(header):
+    if not header or not all(map(can_name, header)) or len({name.casefold() for name in header}) < len(header):
         raise UsageError(
             f"{file.name}: its first line must name each column by a name of its own; it is {first[:80]!r}."
         )
@@ -67,6 +68,8 @@ def open_parquet(desk: Desk, file: Path) -> Source:
     columns: dict[str, Column] = {}
     identities: dict[str, Ids] = {}
     for name, kind in zip(described.columns, described.types, strict=True):
+        if not can_name(name):
+            raise UsageError(f"{file.name} has a column {name!r}, which cannot name a field.")
         if dotted([name]) == "identityMap":
             identities |= _identity_map(desk, relation, sql.name(name), kind)
         else:
