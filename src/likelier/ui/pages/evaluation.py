@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nicegui import ui
-
 from likelier.insights import charts, words
 from likelier.insights.reports import TARGETED, Page, day
 from likelier.ui.figures import figure
@@ -98,8 +96,9 @@ def _gains(page: Page, points: Sequence[Mapping[str, Any]]) -> None:
         drawn.options["series"][0]["markLine"]["data"] = [{"xAxis": percent}]
         drawn.update()
 
-    slider = ui.slider(min=1, max=100, value=100 * TARGETED, on_change=lambda change: aim(change.value))
+    slider = block("input", "aim", type="range", min="1", max="100", value=f"{100 * TARGETED:.0f}")
     slider.props["aria-label"] = _("Share of customers to target, in percent")
+    slider.on("input", lambda event: aim(float(event.args)), js_handler="(e) => emit(e.target.value)", throttle=0.05)
 
 
 def _lift(deciles: Sequence[Mapping[str, Any]]) -> None:

@@ -1,0 +1,106 @@
+"""A served home with one finished instance, and a browser before it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+from tests.pipeline.shop import attributes, events, instance, put
+
+from likelier.access.identity import Actor
+from likelier.service.instances import save_instance
+from likelier.service.runs import start_run
+from likelier.service.work import carry_on_here
+from likelier.service.workspace import open_workspace
+from likelier.settings import read_settings
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory):
+    """A home where 'Buy' was run on a small shop."""
+    folder = tmp_path_factory.mktemp("home")
+    with open_workspace(read_settings({}, home=folder)) as workspace:
+        put(workspace.lake, events(1500))
+        put(workspace.lake, attributes(1500), "customers", "profiles")
+        actor = Actor("ann")
+        run = start_run(workspace, actor, save_instance(workspace, actor, instance()), as_of=None, seed=None)
+        assert str(carry_on_here(workspace, run).state) == "success"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def served(home):
+    """The address of the pages."""
+    with _serving(home) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def _serving(home):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = str(Path(__file__).with_name("serving.py"))
+    server = subprocess.Popen([sys.executable, script, str(home), str(port)])
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_for(address, server)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _wait_for(address, server):
+    until = time.monotonic() + 60
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=20).close()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.2)
+        else:
+            return
+    pytest.fail("the pages were not served")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    expect.set_options(timeout=20_000)
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def look(browser, served):
+    """Open a page; it may not complain."""
+    contexts, trouble = [], []
+
+    def open_(path="/", *, who="ann", **options):
+        context = browser.new_context(reduced_motion="reduce", **options)
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        context.add_cookies([{"name": "who", "value": who, "url": served}])
+        tab = context.new_page()
+        tab.on("console", lambda message: message.type == "error" and trouble.append(message.text))
+        tab.on("pageerror", lambda error: trouble.append(str(error)))
+        tab.goto(served + path)
+        tab.wait_for_function("window.socket && window.socket.connected")
+        return tab
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert trouble == []

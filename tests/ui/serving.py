@@ -1,0 +1,28 @@
+"""Serve the pages of a home folder: `python serving.py HOME PORT`; the cookie `who` says who looks."""
+
+import sys
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.requests import Request
+
+from likelier.access.identity import Actor
+from likelier.service.workspace import open_workspace
+from likelier.settings import read_settings
+from likelier.ui import Visitor, mount
+
+
+def visitor(request: Request) -> Visitor | None:
+    who = request.cookies.get("who", "ann")
+    return None if who == "stranger" else Visitor(Actor(who), may_manage=who == "ann", may_audit=who == "ann")
+
+
+def serve(home: str, port: int) -> None:
+    app = FastAPI()
+    with open_workspace(read_settings({}, home=home)) as workspace:
+        mount(app, workspace, visitor=visitor)
+        uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], int(sys.argv[2]))
