@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from likelier.access.identity import person_at_the_keyboard
+from likelier.access.roles import Role
 from likelier.cli.frame import (
     WORK_FAILED,
     Commands,
@@ -348,3 +349,46 @@ def _demo_run(workspace: Workspace, instance: Instance, seed: int, *, quiet: boo
     if insights and not quiet and ended.state == State.SUCCESS:
         show.run(screen(), ended, insights, report=page)
     return {**running.summary(ended), "report": str(page)}
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8080,
+    home: Home = None,
+) -> None:
+    """Serve the web pages, the REST API and the schedules."""
+    from likelier.cli.serving import serve as run_server
+
+    with opened(home) as workspace:
+        run_server(workspace, host, port)
+
+
+tokens = typer.Typer(cls=Commands, no_args_is_help=True, help="Programs' rights to use the API.")
+app.add_typer(tokens, name="tokens")
+
+
+@tokens.command(name="create")
+def create_token(
+    name: Annotated[str, typer.Option(help="What the token is for.")],
+    role: Annotated[Role, typer.Option(help="What it may do.")],
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Make a token and print it, once."""
+    from likelier.access.tokens import issue
+
+    with opened(home) as workspace, workspace.store.write() as connection:
+        secret = issue(
+            connection,
+            person_at_the_keyboard(),
+            token_id=workspace.new_id(),
+            name=name,
+            role=role,
+            now=workspace.clock(),
+        )
+    if json:
+        print_json({"token": secret})
+    else:
+        margin().print("This token is shown once:")
+        screen().print(secret, soft_wrap=True)

@@ -94,6 +94,12 @@ def read_insights(connection: Connection, run_id: str) -> dict[str, Any] | None:
     return found
 
 
+def count_by_state(connection: Connection) -> dict[str, int]:
+    """How many runs are in each state."""
+    query = sa.select(runs.c.state, sa.func.count()).group_by(runs.c.state)
+    return {state: count for state, count in connection.execute(query)}  # noqa: C416 - rows, not pairs
+
+
 def request_cancel(connection: Connection, run_id: str, *, now: dt.datetime) -> None:
     """Cancel a queued run at once; ask the process that carries a running one to stop."""
     connection.execute(

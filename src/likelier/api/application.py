@@ -1,0 +1,57 @@
+"""The web application: REST, the door, and what operators look at."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.responses import PlainTextResponse
+
+from likelier.api.frame import Reader, Work, protect, tell_problems
+from likelier.api.routes import routes
+from likelier.api.sign_in import doors
+from likelier.runs.records import State
+from likelier.service.workspace import Workspace
+from likelier.store import runs as records
+
+
+def make_app(workspace: Workspace) -> FastAPI:
+    """Make the application on an opened workspace; the pages are mounted by whoever serves it."""
+    app = FastAPI(
+        title="likelier",
+        version=importlib.metadata.version("likelier") if _installed() else "0",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.workspace = workspace
+    tell_problems(app)
+    protect(app)
+    app.add_middleware(GZipMiddleware, minimum_size=1024)
+    app.include_router(routes)
+    app.include_router(doors)
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        """Say that the process answers."""
+        return {"status": "ok"}
+
+    @app.get("/metrics")
+    def metrics(_: Reader, work: Work) -> PlainTextResponse:
+        """Runs by state, as Prometheus reads them."""
+        with work.store.read() as connection:
+            counted = records.count_by_state(connection)
+        lines = ["# HELP likelier_runs Runs by state.", "# TYPE likelier_runs gauge"]
+        lines += [f'likelier_runs{{state="{state}"}} {counted.get(state, 0)}' for state in State]
+        return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+
+    return app
+
+
+def _installed() -> bool:
+    try:
+        importlib.metadata.version("likelier")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,140 @@
+"""What all routes share: who asks, what it may do, and how failures are told (RFC 9457)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from likelier.access import tokens, users
+from likelier.access.identity import Actor
+from likelier.access.roles import NotPermittedError, Permission
+from likelier.access.users import SignInRefusedError
+from likelier.errors import LikelierError, RunError, StorageError, TransientError, UnknownNameError, UsageError
+from likelier.service.profiles import UnknownPersonError
+from likelier.service.runs import RunUnderWayError
+from likelier.service.workspace import Workspace
+from likelier.store.instances import EditedMeanwhileError, NameTakenError
+
+COOKIE = "likelier_session"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+STATUS: tuple[tuple[type[LikelierError], int, str], ...] = (
+    (NotPermittedError, 403, "Not permitted"),
+    (SignInRefusedError, 401, "Sign-in refused"),
+    (UnknownNameError, 404, "Not found"),
+    (UnknownPersonError, 404, "Not found"),
+    (NameTakenError, 409, "Name taken"),
+    (EditedMeanwhileError, 412, "Changed meanwhile"),
+    (RunUnderWayError, 409, "A run is under way"),
+    (UsageError, 422, "Cannot be used"),
+    (TransientError, 503, "Try again"),
+    (StorageError, 507, "Storage"),
+)
+
+
+class StrangerError(LikelierError):
+    """Nobody is known by what the request carries."""
+
+
+def workspace_of(request: Request) -> Workspace:
+    workspace: Workspace = request.app.state.workspace
+    return workspace
+
+
+Work = Annotated[Workspace, Depends(workspace_of)]
+
+
+def visitor_of(request: Request) -> Actor | None:
+    """Who sends a request: the bearer of a token, or whoever signed in."""
+    workspace = workspace_of(request)
+    address = request.client.host if request.client else None
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    cookie = request.cookies.get(COOKIE)
+    with workspace.store.read() as connection:
+        if scheme.lower() == "bearer":
+            return tokens.bearer(connection, secret.strip(), now=workspace.clock(), address=address)
+        return users.visitor(connection, cookie, now=workspace.clock(), address=address) if cookie else None
+
+
+class Needs:
+    """The permission of a route; answers who asks, and refuses whoever may not."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
+
+    def __call__(self, request: Request) -> Actor:
+        actor = visitor_of(request)
+        if actor is None:
+            raise StrangerError("Say who you are: send a token as 'Authorization: Bearer ...', or sign in.")
+        actor.must(self.permission)
+        _refuse_forgery(request)
+        return actor
+
+
+Reader = Annotated[Actor, Depends(Needs(Permission.READ))]
+Manager = Annotated[Actor, Depends(Needs(Permission.MANAGE))]
+Auditor = Annotated[Actor, Depends(Needs(Permission.AUDIT))]
+Admin = Annotated[Actor, Depends(Needs(Permission.ADMIN))]
+
+
+def _refuse_forgery(request: Request) -> None:
+    """A browser sends its cookie whichever site asks: a change needs the session's CSRF token as well."""
+    if request.method in SAFE or "authorization" in request.headers:
+        return
+    if not users.is_csrf(request.cookies.get(COOKIE, ""), request.headers.get("x-csrf-token")):
+        raise NotPermittedError("Send the session's CSRF token in the header X-CSRF-Token.")
+
+
+def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
+    headers = {"www-authenticate": "Bearer"} if status == 401 else None
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def tell_problems(app: FastAPI) -> None:
+    """Answer every failure as a problem; none carries a traceback or a value of a person."""
+    app.add_exception_handler(LikelierError, _told)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+
+
+def _told(_: Request, error: Exception) -> Response:
+    if isinstance(error, StrangerError):
+        return problem(401, "Who is there?", str(error))
+    if isinstance(error, RunError):
+        return problem(422, error.title, error.message, code=error.code, suggestions=list(error.suggestions))
+    status, title = next(((each, said) for kind, each, said in STATUS if isinstance(error, kind)), (500, "Failed"))
+    return problem(status, title, str(error))
+
+
+def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    answer = problem(error.status_code, "Failed", str(error.detail))
+    for name, value in (error.headers or {}).items():
+        answer.headers[name] = value
+    return answer
+
+
+def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [{"at": ".".join(map(str, fault["loc"])), "message": fault["msg"]} for fault in error.errors()]
+    return problem(422, "Cannot be used", "The request does not fit.", faults=faults)
+
+
+def protect(app: FastAPI) -> None:
+    """Give every answer an id and the headers that keep browsers careful."""
+
+    @app.middleware("http")
+    async def headers(request: Request, go_on: Callable[[Request], Any]) -> Response:
+        answer: Response = await go_on(request)
+        answer.headers["x-request-id"] = secrets.token_hex(8)
+        answer.headers.setdefault("x-content-type-options", "nosniff")
+        answer.headers.setdefault("x-frame-options", "DENY")
+        answer.headers.setdefault("referrer-policy", "same-origin")
+        return answer

@@ -1,0 +1,61 @@
+"""``likelier serve``: the application, the pages on it, and the worker beside it."""
+
+from __future__ import annotations
+
+import secrets
+
+import uvicorn
+from starlette.requests import Request
+
+from likelier.access.identity import person_at_the_keyboard
+from likelier.access.roles import Permission, Role
+from likelier.access.users import create_user
+from likelier.api.application import make_app
+from likelier.api.frame import visitor_of
+from likelier.cli.frame import margin
+from likelier.service.worker import Worker
+from likelier.service.workspace import Workspace
+from likelier.store import access
+from likelier.ui.mount import mount
+from likelier.ui.site import Visitor
+
+
+def serve(workspace: Workspace, host: str, port: int) -> None:
+    """Serve until stopped."""
+    app = make_app(workspace)
+    mount(app, workspace, visitor=_visitor, begin=lambda _: None)
+    worker = Worker(workspace)
+    console = margin()
+    console.print(f"likelier is at http://{host}:{port}", markup=False)
+    if password := _first_password(workspace):
+        console.print(f"Sign in as 'admin' with the password {password} (shown this once).", markup=False)
+    worker.start()
+    try:
+        uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)
+    finally:
+        worker.stop()
+
+
+def _visitor(request: Request) -> Visitor | None:
+    actor = visitor_of(request)
+    if actor is None or not actor.may(Permission.READ):
+        return None
+    return Visitor(actor, actor.may(Permission.MANAGE), actor.may(Permission.AUDIT), signs_in=True)
+
+
+def _first_password(workspace: Workspace) -> str | None:
+    """Make the first user where there is none; None where there is one."""
+    with workspace.store.write() as connection:
+        if access.list_users(connection):
+            return None
+        password = secrets.token_urlsafe(12)
+        create_user(
+            connection,
+            person_at_the_keyboard(),
+            user_id=workspace.new_id(),
+            name="admin",
+            role=Role.ADMIN,
+            password=password,
+            now=workspace.clock(),
+        )
+        return password
