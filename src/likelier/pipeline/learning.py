@@ -16,8 +16,9 @@ from likelier.activities.reduce import Activities, load
 from likelier.activities.traits import TraitHistory, load_traits
 from likelier.errors import RunError
 from likelier.explanations.contributions import Explainer
+from likelier.explanations.factors import HARD_TO_PICTURE
 from likelier.features.defaults import default_features, distinct_signals
-from likelier.features.definitions import FeatureSet
+from likelier.features.definitions import FeatureSet, Kind
 from likelier.features.kernel import compute
 from likelier.model import artifact, calibrate
 from likelier.model.evaluate import metrics, wilson
@@ -167,7 +168,22 @@ def screened(past: Past, taught: Examples) -> Past:
     if not some.tells_apart:
         return past
     used = used_features(fit(past.matrix(some), some.labels, seed=past.seed, rounds=SCREENING_ROUNDS))
-    return replace(past, features=past.features.only(used.tolist())) if len(used) else past
+    return replace(past, features=past.features.only(with_what_is_shown(past.features, used))) if len(used) else past
+
+
+def with_what_is_shown(features: FeatureSet, used: np.ndarray) -> list[int]:
+    """Add to the used features what people are shown of their factors: all values of a trait, and a plain number."""
+    columns: dict[str, list[int]] = {}
+    for column, feature in enumerate(features.features):
+        columns.setdefault(feature.factor, []).append(column)
+    kept = set(used.tolist())
+    for factor in {features.features[column].factor for column in used}:
+        plain = [column for column in columns[factor] if features.features[column].kind not in HARD_TO_PICTURE]
+        if plain and features.features[plain[0]].kind == Kind.TRAIT_IS:
+            kept.update(plain)
+        elif plain and not kept.intersection(plain):
+            kept.add(plain[0])
+    return sorted(kept)
 
 
 def judged_split(past: Past) -> tuple[Examples, Examples]:
