@@ -10,7 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from likelier.access.tokens import bearer
+from likelier.access.users import sign_in, visitor
 from likelier.cli import app
+from likelier.service.workspace import open_workspace
+from likelier.settings import read_settings
 
 EVENT = {
     "_id": "1",
@@ -237,3 +241,23 @@ def test_the_command_line_in_a_process_of_its_own(tmp_path):
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "Error: There is no dataset 'nothing'.\n"
+
+
+def test_a_token_is_printed_once_and_works(terminal):
+    secret = terminal("tokens", "create", "--name", "nightly", "--role", "view", "--json").json["token"]
+    with open_workspace(read_settings({}, home=terminal.home)) as workspace, workspace.store.read() as connection:
+        assert bearer(connection, secret, now=workspace.clock(), address=None).role == "view"
+
+
+def test_users_are_made_given_passwords_and_shut_out(terminal):
+    long, longer = "correct horse battery", "correct horse battery staple"
+    assert terminal("users", "create", "ann", "--role", "manage", "--password", long).code == 0
+    assert "already" in terminal("users", "create", "ann", "--role", "manage", "--password", long).err
+    assert terminal("users", "password", "ann", "--password", longer).code == 0
+    with open_workspace(read_settings({}, home=terminal.home)) as workspace:
+        session = sign_in(workspace.store, "ann", longer, now=workspace.clock(), address=None)
+        assert terminal("users", "disable", "ann").code == 0
+        with workspace.store.read() as connection:
+            assert visitor(connection, session.secret, now=workspace.clock(), address=None) is None
+    assert "no user 'bob'" in terminal("users", "disable", "bob").err
+    assert "at least 12" in terminal("users", "create", "bob", "--role", "view", "--password", "short").err
