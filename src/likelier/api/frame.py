@@ -50,9 +50,8 @@ def workspace_of(request: Request) -> Workspace:
 Work = Annotated[Workspace, Depends(workspace_of)]
 
 
-def visitor_of(request: Request) -> Actor | None:
+def visitor_of(workspace: Workspace, request: Request) -> Actor | None:
     """Who sends a request: the bearer of a token, or whoever signed in."""
-    workspace = workspace_of(request)
     address = request.client.host if request.client else None
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     cookie = request.cookies.get(COOKIE)
@@ -69,7 +68,7 @@ class Needs:
         self.permission = permission
 
     def __call__(self, request: Request) -> Actor:
-        actor = visitor_of(request)
+        actor = visitor_of(workspace_of(request), request)
         if actor is None:
             raise StrangerError("Say who you are: send a token as 'Authorization: Bearer ...', or sign in.")
         actor.must(self.permission)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 
 import uvicorn
 from starlette.requests import Request
@@ -23,7 +24,7 @@ from likelier.ui.site import Visitor
 def serve(workspace: Workspace, host: str, port: int) -> None:
     """Serve until stopped."""
     app = make_app(workspace)
-    mount(app, workspace, visitor=_visitor, begin=lambda _: None)
+    mount(app, workspace, visitor=partial(_visitor, workspace), begin=lambda _: None)
     worker = Worker(workspace)
     console = margin()
     console.print(f"likelier is at http://{host}:{port}", markup=False)
@@ -36,8 +37,8 @@ def serve(workspace: Workspace, host: str, port: int) -> None:
         worker.stop()
 
 
-def _visitor(request: Request) -> Visitor | None:
-    actor = visitor_of(request)
+def _visitor(workspace: Workspace, request: Request) -> Visitor | None:
+    actor = visitor_of(workspace, request)
     if actor is None or not actor.may(Permission.READ):
         return None
     return Visitor(actor, actor.may(Permission.MANAGE), actor.may(Permission.AUDIT), signs_in=True)
