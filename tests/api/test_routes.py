@@ -141,3 +141,32 @@ def test_answers_have_an_id_and_careful_headers(client):
     headers = client.get("/healthz").headers
     assert headers["x-request-id"]
     assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("post", "instances", '{"name": "\\ud800"}'),
+        ("post", "instances?draft=true", '{"name": "a\\u0000b"}'),
+        ("post", "instances?draft=true", "[1]"),
+        ("post", "instances?draft=true", "{"),
+        ("post", "tokens?name=%00&role=view", ""),
+        ("post", "tokens?name=x&role=king", ""),
+        ("get", "audit?after=99999999999999999999", ""),
+        ("get", "audit?since=yesterday", ""),
+        ("get", "audit?limit=0", ""),
+        ("get", "instances/%00", ""),
+        ("post", "segments", '{"name": 1}'),
+        ("post", "segments", '{"name": "x", "nonsense": 1}'),
+    ],
+)
+def test_what_cannot_be_kept_or_understood_is_refused(client, admin, method, path, body):
+    headers = {**admin, "content-type": "application/json"}
+    answer = client.request(method, f"/api/v1/{path}", content=body, headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+
+
+def test_a_seed_that_is_too_large_is_refused(client, admin):
+    instance = client.post("/api/v1/instances", json=ASKED, headers=admin).json()["id"]
+    for seed in (-1, 2**31, "x"):
+        assert client.post(f"/api/v1/instances/{instance}/runs?seed={seed}", headers=admin).status_code == 422

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -68,6 +69,8 @@ class Needs:
         self.permission = permission
 
     def __call__(self, request: Request) -> Actor:
+        if "\0" in unquote(f"{request.url.path}?{request.url.query}"):
+            raise UsageError("The address holds the character zero.")
         actor = visitor_of(workspace_of(request), request)
         if actor is None:
             raise StrangerError("Say who you are: send a token as 'Authorization: Bearer ...', or sign in.")

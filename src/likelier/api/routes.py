@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import AfterValidator
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -32,7 +34,20 @@ MOST = 1000
 LARGEST_BODY = 64 << 20
 routes = APIRouter(prefix="/api/v1")
 Limit = Annotated[int, Query(ge=1, le=MOST)]
-Asked = Annotated[dict[str, Any], Body()]
+Seed = Annotated[int | None, Query(ge=0, le=2**31 - 1)]
+After = Annotated[int | None, Query(ge=0, le=2**53)]
+
+
+def _storable(keys: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what no database keeps as text: half characters and the character zero."""
+    text = json.dumps(keys)
+    if "\\u0000" in text:
+        raise ValueError("a text holds the character zero")
+    json.dumps(keys, ensure_ascii=False).encode()
+    return keys
+
+
+Asked = Annotated[dict[str, Any], Body(), AfterValidator(_storable)]
 IfMatch = Annotated[str | None, Header(alias="if-match")]
 
 
@@ -141,7 +156,7 @@ def list_runs(instance_id: str, _: Reader, work: Work, limit: Limit = 100, after
 
 @routes.post("/instances/{instance_id}/runs", status_code=202)
 def start_run(
-    instance_id: str, actor: Manager, work: Work, as_of: str | None = None, seed: int | None = None
+    instance_id: str, actor: Manager, work: Work, as_of: str | None = None, seed: Seed = None
 ) -> dict[str, Any]:
     """Queue a run; the one under way is answered when it would give the same."""
     with work.store.read() as connection:
@@ -249,7 +264,7 @@ def list_audit(
     since: str | None = None,
     until: str | None = None,
     limit: Limit = 100,
-    after: int | None = None,
+    after: After = None,
 ) -> dict[str, Any]:
     moments = {key: parse_moment(text) if text else None for key, text in (("since", since), ("until", until))}
     wanted = audit.Filter(actor, action, object_type, object_id, **moments)
