@@ -39,7 +39,6 @@ class DuckDB:
         if threads:
             settings["threads"] = threads
         self._ibis = ibis.duckdb.connect(**settings)
-        self._ibis.raw_sql("SET TimeZone = 'UTC'")  # else days would begin at the machine's own midnight
         # Ibis 12 still writes lambdas with the arrow that DuckDB 2 refuses unless asked.
         self._ibis.raw_sql("SET lambda_syntax = 'ENABLE_SINGLE_ARROW'")
         # Whatever it says its default is, it draws a bar on standard output, where answers go.

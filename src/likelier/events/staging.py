@@ -27,8 +27,7 @@ def staging_folder() -> Iterator[Path]:
     """Give a folder that is removed at the end; those of processes that were killed are removed at the beginning."""
     root = Path(tempfile.gettempdir())
     _remove_abandoned(root)
-    with tempfile.NamedTemporaryFile(prefix=PREFIX, suffix=LOCK) as lock:
-        _lock(lock)  # before the folder is there, so that nobody can take it for abandoned
+    with _own_lock() as lock:  # before the folder is there, so that nobody can take it for abandoned
         folder = Path(lock.name.removesuffix(LOCK))
         folder.mkdir(mode=0o700)
         try:
@@ -37,24 +36,36 @@ def staging_folder() -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def _own_lock() -> Iterator[IO[bytes]]:
+    """Hold a lock file of our own; one that somebody tidied away before we had locked it is made anew."""
+    while True:
+        with tempfile.NamedTemporaryFile(prefix=PREFIX, suffix=LOCK, delete=False) as lock:
+            _lock(lock, wait=True)
+            path = Path(lock.name)
+            if path.exists():
+                try:
+                    yield lock
+                finally:
+                    path.unlink(missing_ok=True)
+                return
+
+
 def _remove_abandoned(root: Path) -> None:
-    for folder in root.glob(f"{PREFIX}*"):
-        lock = folder.with_name(folder.name + LOCK)
-        if not folder.is_dir():
-            continue
-        with contextlib.suppress(OSError):
-            if lock.exists():
-                with lock.open("rb") as held:
-                    _lock(held)
-            if fcntl is not None:
-                shutil.rmtree(folder, ignore_errors=True)
-                lock.unlink(missing_ok=True)
+    if fcntl is None:
+        return
+    for name in {path.name.removesuffix(LOCK) for path in root.glob(f"{PREFIX}*")}:
+        lock = root / (name + LOCK)
+        with contextlib.suppress(OSError), lock.open("ab") as held:
+            _lock(held)
+            shutil.rmtree(root / name, ignore_errors=True)
+            lock.unlink()
 
 
-def _lock(file: IO[bytes]) -> None:
-    """Lock a file until it is closed; fails when another process has it."""
+def _lock(file: IO[bytes], *, wait: bool = False) -> None:
+    """Lock a file until it is closed; unless told to wait, fail when another process has it."""
     if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
 @contextlib.contextmanager
