@@ -34,11 +34,12 @@ def step(name: str, home: Path, *arguments: object) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profiles", type=int, default=100_000)
+    parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--folder", type=Path)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=chosen.folder) as work:
         home, made = Path(work) / "home", Path(work) / "made"
-        step("simulate", home, "simulate", "-o", made, "--profiles", chosen.profiles)
+        step("simulate", home, "simulate", "-o", made, "--profiles", chosen.profiles, "--days", chosen.days)
         ingested = json.loads(step("ingest", home, "ingest", "shop", *sorted(made.glob("events-*")), "--json"))
         step(
             "attributes", home, "ingest", "customers", *sorted(made.glob("profiles-*")), "--kind", "profiles", "--json"
@@ -57,6 +58,7 @@ def compare(scores: Path, truth: Path, goal: dict) -> None:
     name = goal["goal"]
     given = pq.read_table(scores, columns=["id", "probability", "factors"])
     true = {row["id"]: row["probability"] for row in pq.read_table(truth).to_pylist() if row["goal"] == name}
+    given = given.filter([who in true for who in given["id"].to_pylist()])  # bots and test accounts have no truth
     mine = np.array(given["probability"].to_pylist())
     real = np.array([true[who] for who in given["id"].to_pylist()])
     mine_auc, true_auc = expected_auc(mine, real), expected_auc(real, real)

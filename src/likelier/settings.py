@@ -37,7 +37,7 @@ class Settings:
         "", "Database URL of the store: sqlite or postgresql. Default: likelier.db in the home folder."
     )
     lake: str = _row("", "Folder or object-store URL of the datasets and scores. Default: lake in the home folder.")
-    memory: str = _row("2GB", "Memory the query engine may use before it spills to disk.")
+    memory: str = _row("1500MB", "Memory the query engine may use before it spills to disk.")
     threads: int = _row(0, "Threads of the query engine and the model; 0: one per core.")
     seed: int = _row(7, "Seed of every run that names no other: the same seed on the same data gives the same scores.")
     lease_seconds: float = _row(30.0, "A running process that has not been heard of for this long has lost its run.")
