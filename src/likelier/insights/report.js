@@ -72,14 +72,7 @@
       canvas.setOption({ ...chosen[name], animation: !printing && !calm.matches }, true);
       canvas.theme = chosen;
       drawn.set(name, canvas);
-      if (name !== "gains") continue;
-      aim();
-      if (chart) continue;
-      canvas.getZr().on("click", ({ offsetX, offsetY }) => {
-        const [part] = canvas.convertFromPixel("grid", [offsetX, offsetY]);
-        slider.value = Math.round(part);
-        aim();
-      });
+      if (name === "gains") aim();
     }
   }
 
