@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from likelier.insights.reports import report
 
@@ -57,6 +57,8 @@ def test_it_draws_and_answers(opened, insights, run):
     assert tab.locator("#factor-1").is_hidden()
     tab.locator("#target").fill("100")
     assert tab.locator("#target-words").inner_text().startswith("Target the top 100%: reach 100%")
+    tab.locator("[data-chart=gains] svg").click(position={"x": 200, "y": 150})
+    expect(tab.locator("#target")).not_to_have_value("100")
     table = tab.locator("figure", has_text="Lift by decile").locator("table")
     assert table.is_hidden()
     tab.locator("figure", has_text="Lift by decile").get_by_text("Show as a table").click()

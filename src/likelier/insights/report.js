@@ -72,7 +72,16 @@
       canvas.setOption({ ...chosen[name], animation: !printing && !calm.matches }, true);
       canvas.theme = chosen;
       drawn.set(name, canvas);
-      if (name === "gains") aim();
+      if (name !== "gains") continue;
+      aim();
+      if (chart) continue;
+      // Pressing, not clicking: the chart redraws its marks under the pointer between a press and its release.
+      place.addEventListener("pointerdown", ({ clientX, clientY }) => {
+        const { left, top } = place.getBoundingClientRect();
+        const [part] = canvas.convertFromPixel("grid", [clientX - left, clientY - top]);
+        slider.value = Math.round(part);
+        aim();
+      });
     }
   }
 
