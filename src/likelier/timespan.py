@@ -57,13 +57,14 @@ def from_us(microseconds: int) -> dt.datetime:
 
 
 def next_midnight(moment: dt.datetime) -> dt.datetime:
-    """Round up to midnight UTC; the midnight itself when it is one.
+    """Give the first midnight UTC after a moment, so that an event at that moment lies before it.
 
     >>> next_midnight(dt.datetime(2024, 5, 1, 13, tzinfo=UTC)).isoformat()
     '2024-05-02T00:00:00+00:00'
+    >>> next_midnight(dt.datetime(2024, 5, 1, tzinfo=UTC)).isoformat()
+    '2024-05-02T00:00:00+00:00'
     """
-    floor = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    return floor if floor == moment else floor + DAY
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
 
 
 def parse_moment(text: str) -> dt.datetime:

@@ -24,7 +24,7 @@ from likelier.simulate.process import DAY as DAY_ROW
 from likelier.simulate.strangers import intrude, strangers
 from likelier.simulate.tables import MOMENT, Scribe, profile_ids
 from likelier.simulate.truth import document, drivers, eligible, probabilities
-from likelier.timespan import DAY, next_midnight, to_us
+from likelier.timespan import DAY, to_us
 
 PROFILES_PER_FILE = 25_000
 PROFILES_FOR_DRIVERS = 2_000
@@ -81,7 +81,7 @@ def simulate(
 def _check(shop: _Shop, profiles: int, days: int) -> None:
     if profiles < 1 or days < 1:
         raise UsageError(f"There must be at least one profile and one day, not {profiles} and {days}.")
-    if shop.end != next_midnight(shop.end):
+    if shop.end.time() != dt.time():
         raise UsageError(f"The simulation lives in whole days: end at a midnight UTC, not at {shop.end.isoformat()}.")
 
 
