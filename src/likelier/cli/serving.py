@@ -20,6 +20,9 @@ from likelier.store import access
 from likelier.ui.mount import mount
 from likelier.ui.site import Visitor
 
+GRACE = 20
+"""Seconds that requests under way have to end when the server is told to stop."""
+
 
 def serve(workspace: Workspace, host: str, port: int) -> None:
     """Serve until stopped."""
@@ -32,7 +35,9 @@ def serve(workspace: Workspace, host: str, port: int) -> None:
         console.print(f"Sign in as 'admin' with the password {password} (shown this once).", markup=False)
     worker.start()
     try:
-        uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)
+        uvicorn.run(
+            app, host=host, port=port, log_level="warning", server_header=False, timeout_graceful_shutdown=GRACE
+        )
     finally:
         worker.stop()
 

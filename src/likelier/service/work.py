@@ -1,4 +1,8 @@
-"""Doing what was asked for: pre-flight, and carrying runs on in this process."""
+"""Doing what was asked for: pre-flight, and carrying runs on in this process.
+
+The pipeline loads the model libraries, which takes seconds, so it is loaded when it is used: a server starts without.
+"""
+# ruff: noqa: PLC0415
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from likelier import pipeline
 from likelier.errors import UsageError
 from likelier.instance import Instance
 from likelier.runs.execute import Bench, carry_on
@@ -25,6 +28,8 @@ from likelier.timespan import next_midnight
 
 def check_instance(workspace: Workspace, instance: Instance, as_of: dt.datetime | None) -> dict[str, Any]:
     """Count what a run would find, and train nothing."""
+    from likelier import pipeline
+
     with workspace.engine() as engine:
         moment = as_of or next_midnight(pipeline.newest_event(engine, workspace.lake, instance.datasets))
         return pipeline.preflight(instance, moment, engine=engine, lake=workspace.lake)
@@ -59,6 +64,8 @@ def work_on(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> No
 
 
 def bench(workspace: Workspace) -> Bench:
+    from likelier import pipeline
+
     settings = workspace.settings
     return Bench(
         ledger=Ledger(workspace.store),

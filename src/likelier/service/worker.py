@@ -2,29 +2,38 @@
 
 Each run has a process of its own, so that answering requests and learning do not wait for each other. It ends when
 the server does, whatever ends that; the run is then free for the next process at once.
+
+A process that is killed leaves folders behind, and so does a run that another machine finished: a server removes those
+of runs that are over.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from likelier.access.identity import SCHEDULER
 from likelier.errors import LikelierError
 from likelier.runs.owners import is_gone
-from likelier.runs.records import Run, State
+from likelier.runs.records import LeaseLostError, Run, State
 from likelier.service.runs import claim, queue_run
 from likelier.service.workspace import Workspace, open_workspace
 from likelier.settings import PREFIX, ROWS, Settings, read_settings
 from likelier.store import instances as stored
 from likelier.store import runs as records
 from likelier.store import schedules
+from likelier.store.runs import Ledger
 
 LOOK_SECONDS = 1.0
+SCRATCH = ".scratch"
 log = logging.getLogger(__name__)
 
 
@@ -42,6 +51,27 @@ def queue_due(workspace: Workspace) -> list[Run]:
     return queued
 
 
+def release_orphans(workspace: Workspace) -> None:
+    """Put the runs of processes that are certainly gone back into the queue: other machines need not wait for them."""
+    with workspace.store.read() as connection:
+        orphans = [run for run in records.waiting(connection) if run.lease and is_gone(run.lease.owner)]
+    for run in orphans:
+        with suppress(LeaseLostError):
+            Ledger(workspace.store).release(run)
+
+
+def tidy(workspace: Workspace) -> None:
+    """Remove the folders of runs that are over."""
+    # Listed before the runs are read: a run is in the queue before it has a folder.
+    folders = [path for path in workspace.settings.runs.glob("*") if path.is_dir()]
+    if folders:
+        with workspace.store.read() as connection:
+            under_way = {run.id for run in records.waiting(connection)}
+        for folder in folders:
+            if folder.name.removesuffix(SCRATCH) not in under_way:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 class Worker:
     """Looks every second for what is to be done; one run at a time."""
 
@@ -54,18 +84,21 @@ class Worker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop; a run under way is left for the next server, at the stage it has reached."""
+        """Stop; a run under way is put back into the queue, and goes on elsewhere at the stage it has reached."""
         self._over.set()
         self._thread.join()
         if self._process:
             self._process.kill()
             self._process.wait()
+            with suppress(LikelierError):  # whoever looks next sees that its process is gone
+                release_orphans(self._workspace)
 
     def _work(self) -> None:
         while not self._over.wait(LOOK_SECONDS):
             try:
                 queue_due(self._workspace)
                 self._begin_next()
+                tidy(self._workspace)
             except LikelierError as error:
                 log.warning("Looking for work failed, and is tried again: %s", error)
 
@@ -101,7 +134,20 @@ def work(run_id: str) -> None:
         with workspace.store.read() as connection:
             run = records.find(connection, run_id)
         if run and (claimed := claim(workspace, run)):
-            work_on(workspace, claimed)
+            with _scratch(workspace.settings.runs / (run_id + SCRATCH)):
+                work_on(workspace, claimed)
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[None]:
+    """Let this process keep what it spills where it is found and removed when the process is killed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end_with_the_server() -> None:

@@ -1,0 +1,44 @@
+"""What a server does by itself beside starting runs: it tidies, and hands over what it leaves."""
+
+from likelier.runs.owners import this_process
+from likelier.runs.records import State
+from likelier.service.instances import create_instance
+from likelier.service.worker import SCRATCH, release_orphans, tidy
+from likelier.store import runs
+from likelier.store.runs import Ledger
+
+ONE_THAT_IS_GONE = "/".join([*this_process("x").rsplit("/", 3)[:1], "1", "started long ago", "x"])
+
+
+def claimed(workspace, ann, make, owner):
+    _, run = create_instance(workspace, ann, make())
+    return Ledger(workspace.store).claim(run.id, owner, now=workspace.clock(), until=workspace.clock())
+
+
+def state(workspace, run):
+    with workspace.store.read() as connection:
+        return runs.find(connection, run.id).state
+
+
+def test_folders_of_runs_that_are_over_are_removed(workspace, ann, make):
+    _, run = create_instance(workspace, ann, make())
+    folder = workspace.settings.runs
+    for name in (run.id, run.id + SCRATCH, "over", "over" + SCRATCH):
+        (folder / name / "train").mkdir(parents=True)
+    (folder / "over.error.txt").write_text("what went wrong is kept")
+    tidy(workspace)
+    assert {path.name for path in folder.iterdir()} == {run.id, run.id + SCRATCH, "over.error.txt"}
+
+
+def test_a_run_whose_process_is_gone_goes_back_into_the_queue(workspace, ann, make):
+    run = claimed(workspace, ann, make, ONE_THAT_IS_GONE)
+    assert state(workspace, run) == State.RUNNING
+    release_orphans(workspace)
+    assert state(workspace, run) == State.QUEUED
+
+
+def test_a_run_whose_process_lives_or_may_live_elsewhere_is_left_alone(workspace, ann, make):
+    for number, owner in enumerate((this_process("x"), "another machine/1/2/x")):
+        run = claimed(workspace, ann, lambda number=number: make(name=f"Buy {number}"), owner)
+        release_orphans(workspace)
+        assert state(workspace, run) == State.RUNNING
