@@ -1,35 +1,20 @@
-"""One self-contained page of insights.
-
-The page opens from a disk with no network and keeps its meaning without scripts and on paper: every chart has its
-table in the HTML, and a script only folds the tables away and draws. Its security policy allows nothing from outside
-and no script but the page's own, so a hostile name in a dataset stays a name even if an escape were ever missed.
-
-Apache ECharts is taken from the NiceGUI package, compressed and written into the page; NiceGUI itself is not imported.
-"""
+"""One self-contained page of insights."""
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import functools
-import gzip
-import hashlib
-import importlib.util
 import operator
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader
-from markupsafe import Markup
 
 from likelier.errors import TITLES
 from likelier.insights import charts, words
-from likelier.insights.charts import DARK, LIGHT, Look, Option
-from likelier.timespan import UTC
+from likelier.insights.charts import Look, Option
+from likelier.insights.pages import count, day, moment, page
 
 TARGETED = 0.2
 
@@ -40,29 +25,14 @@ def report(insights: Mapping[str, Any], run: Mapping[str, Any]) -> str:
     ``insights`` is the content of a run's ``insights.json``, ``run`` its record. Parts that a run never came to (a
     training issue has no scores) are left out, and the page says why.
     """
-    page = Page(insights, run)
-    script = _asset("report.js")
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            page=page,
-            words=words,
-            charts=charts,
-            style=Markup(_asset("report.css")),  # noqa: S704 - our own file
-            script=Markup(script),  # noqa: S704 - our own file
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            library=_library(),
-            library_exports=_library_export(),
-            palettes={"light": LIGHT, "dark": DARK},
-            colours={name: charts.bucket_colours(page.propensity_type, look) for name, look in _themes()},
-            options={name: page.options(Look(look)) for name, look in _themes()},
-        )
+    told = Page(insights, run)
+    return page(
+        "report.html.j2",
+        told.options,
+        propensity_type=told.propensity_type,
+        gains_points=told.gains_points,
+        page=told,
     )
-
-
-def _themes() -> tuple[tuple[str, charts.Palette], ...]:
-    return ("light", LIGHT), ("dark", DARK)
 
 
 @dataclass(frozen=True)
@@ -218,7 +188,7 @@ class Page:
 
     @functools.cached_property
     def _cut_offs(self) -> list[tuple[dt.datetime, Mapping[str, Any]]]:
-        listed = [(_moment(each["cut_off"]), each) for each in self.counts.get("per_cut_off") or ()]
+        listed = [(moment(each["cut_off"]), each) for each in self.counts.get("per_cut_off") or ()]
         return sorted(listed, key=operator.itemgetter(0))
 
     @property
@@ -241,8 +211,8 @@ class Page:
             when=day(first) if len(together) == 1 else f"{len(together)} cut-offs, {day(first)} – {day(last)}",
             look=(_place(first - self._lookback, start, end), _place(last, start, end)),
             outcome=(_place(first, start, end), _place(last + self._outcome, start, end)),
-            eligible=_ranged([each.get("eligible") for _, each in together], _count),
-            qualifying=_ranged([each.get("qualifying") for _, each in together], _count),
+            eligible=_ranged([each.get("eligible") for _, each in together], count),
+            qualifying=_ranged([each.get("qualifying") for _, each in together], count),
             base_rate=_ranged([each.get("base_rate") for _, each in together], charts.percent),
         )
 
@@ -378,25 +348,8 @@ def _spread_rows(spread: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def day(moment: str | dt.datetime | None) -> str:
-    """Write a moment as a day, with its time when it is not midnight UTC.
-
-    >>> day("2011-11-01T00:00:00+00:00"), day("2011-11-01T09:05:00Z"), day(None)
-    ('1 Nov 2011', '1 Nov 2011, 09:05 UTC', '–')
-    """
-    if not moment:
-        return "–"
-    at = _moment(moment)
-    date = f"{at.day} {at:%b %Y}"
-    return date if (at.hour, at.minute, at.second, at.microsecond) == (0, 0, 0, 0) else f"{date}, {at:%H:%M} UTC"
-
-
 def _calibrated(how: str | None) -> str | None:
     return "as the model gives them" if how == "raw" else how
-
-
-def _count(number: float | None) -> str:
-    return "–" if number is None else f"{number:,}"
 
 
 def _ranged(numbers: Sequence[float | None], write: Callable[[float | None], str]) -> str:
@@ -410,64 +363,5 @@ def _two(number: float | None) -> str:
     return "–" if number is None else f"{number:.2f}"
 
 
-def _moment(moment: str | dt.datetime) -> dt.datetime:
-    at = moment if isinstance(moment, dt.datetime) else dt.datetime.fromisoformat(moment)
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
 def _place(moment: dt.datetime, start: dt.datetime, end: dt.datetime) -> float:
     return round(100 * ((moment - start) / (end - start) if end > start else 0), 2)
-
-
-@functools.cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "percent": charts.percent,
-        "times": charts.times,
-        "brief": charts.brief,
-        "day": day,
-        "count": _count,
-        "breakable": lambda name: Markup(".<wbr>").join(str(name).split(".")),
-    }
-    return environment
-
-
-@functools.cache
-def _asset(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")
-
-
-@functools.cache
-def _library() -> str:
-    """ECharts, compressed, as base64 text: a third of its size, and nothing in it can end a script element."""
-    return base64.b64encode(gzip.compress(_bundle()[0].read_bytes(), mtime=0)).decode()
-
-
-def _library_export() -> str:
-    return _bundle()[1]
-
-
-@functools.cache
-def _bundle() -> tuple[Path, str]:
-    """Find the file that holds ECharts in the NiceGUI package, and the name it is exported by.
-
-    The package's ``index.js`` reads ``import{aS as a,aT as r}from"./index-DlVyZyb_.js";export{a as echarts,...}``;
-    the names change with each of its builds.
-    """
-    package = importlib.util.find_spec("nicegui")  # found, not imported: the engine stays free of web servers
-    if package is None or package.origin is None:
-        raise FileNotFoundError("The report draws with the ECharts of the package nicegui, which is not installed.")
-    folder = Path(package.origin).parent / "elements" / "echart" / "dist"
-    index = (folder / "index.js").read_text(encoding="utf-8")
-    local = re.search(r"(\w+) as echarts\b", index)
-    source = re.search(r'from\s*"\./([^"]+)"', index)
-    exported = re.search(rf"([\w$]+) as {local[1]}\b", index) if local else None
-    if not (local and source and exported):
-        raise ValueError(f"{folder / 'index.js'} does not say where ECharts is; expected nicegui 3.18 or like it.")
-    return folder / source[1], exported[1]

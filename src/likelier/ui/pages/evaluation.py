@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from likelier.insights import charts, words
-from likelier.insights.reports import TARGETED, Page, day
+from likelier.insights.pages import day
+from likelier.insights.reports import TARGETED, Page
 from likelier.ui.figures import figure
 from likelier.ui.language import _, count
 from likelier.ui.parts import block, card, text
