@@ -97,6 +97,16 @@ def every_cut_off(
     return tuple(sorted(cut_off for cut_off in back if cut_off >= first))
 
 
+def observed_cut_offs(known_until: dt.datetime, outcome_days: int, count: int) -> tuple[dt.datetime, ...]:
+    """Cut-offs whose outcomes are all known by an instant, oldest first, an outcome window apart.
+
+    >>> from likelier.timespan import parse_moment
+    >>> [f"{cut_off:%m-%d}" for cut_off in observed_cut_offs(parse_moment("2024-03-31"), 30, 2)]
+    ['01-31', '03-01']
+    """
+    return tuple(known_until - steps * outcome_days * DAY for steps in range(count, 0, -1))
+
+
 def cut_off_step(outcome_days: int) -> dt.timedelta:
     return outcome_days * DAY / CUT_OFFS_PER_WINDOW
 

@@ -11,6 +11,7 @@ import typer
 
 from likelier.access.identity import person_at_the_keyboard
 from likelier.access.roles import Role
+from likelier.cli import judging
 from likelier.cli.frame import (
     WORK_FAILED,
     Commands,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 
 app.add_typer(segments)
+app.command()(judging.backtest)
 
 InstanceFile = Annotated[Path, typer.Argument(metavar="INSTANCE.yaml", help="The instance file.")]
 InstanceName = Annotated[str, typer.Argument(metavar="NAME", help="The instance's name.")]

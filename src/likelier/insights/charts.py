@@ -29,6 +29,10 @@ LINE = "path://M0 10h26v3h-26z"
 DASHES = "path://M0 10h6v2h-6zM10 10h6v2h-6zM20 10h6v2h-6z"
 
 
+SHAPES = {"low": "triangle", "medium": "circle", "high": "triangle"}
+DAY_MS = 86_400_000
+
+
 @dataclass(frozen=True)
 class Palette:
     """Colours that keep a contrast of 4.5 for text and 3 for shapes on their background."""
@@ -459,6 +463,147 @@ def calibration(points: Sequence[Part], look: Look | None = None) -> Option:
     )
 
 
+def over_time(runs: Sequence[Part], propensity_type: str, look: Look | None = None) -> Option:
+    """Draw for each bucket what was expected (dotted) and what happened (solid, with its interval), run after run.
+
+    Each run holds `at` (its moment), `buckets`, and `provisional` where late events may still change it.
+    """
+    look = look or Look()
+    colours = bucket_colours(propensity_type, look.palette)
+    end = _rates_end([run["buckets"][bucket] for run in runs for bucket in BUCKETS])
+    keys = {f"{SIGNS[bucket]} {look.say(bucket.capitalize())}": bucket for bucket in reversed(BUCKETS)}
+    icons = {name: SHAPES[bucket] for name, bucket in keys.items()}
+    series = [part for name, bucket in keys.items() for part in _rate_lines(runs, bucket, name, colours[bucket], look)]
+    # Two lines without points explain the dashes in the legend.
+    series += [
+        {"type": "line", "name": look.say(name), "data": [], "itemStyle": {"color": look.palette.soft}}
+        for name in ("expected", "actual")
+    ]
+    return _chart(
+        look,
+        grid=_grid(top=34, right=28),
+        legend=_legend(look, icons | {look.say("expected"): DASHES, look.say("actual"): LINE}),
+        tooltip=_tooltip(look, "item"),
+        xAxis=_axis(look) | {"type": "time", "splitNumber": 6, "axisLabel": _days(look), "minInterval": DAY_MS},
+        yAxis=_numbers(look, min=0, max=end, axisLabel={"formatter": "{value}%", "color": look.palette.soft}),
+        series=series,
+    )
+
+
+def _rate_lines(runs: Sequence[Part], bucket: str, name: str, colour: str, look: Look) -> list[Option]:
+    known = [(run, run["buckets"][bucket]) for run in runs if run["buckets"][bucket]["profiles"]]
+    happened = [(run, rates) for run, rates in known if rates.get("rate") is not None]
+    dots = [
+        {
+            "value": [run["at"], _points(rates["rate"])],
+            "itemStyle": {"color": look.palette.card if run.get("provisional") else colour, "borderColor": colour},
+            "tooltip": _tip(
+                f"{name}, {run['at'][:10]}: {look.say('actual')} {percent(rates['rate'])}"
+                f"{interval(rates['low'], rates['high'], percent)}\n{look.say('expected')} {percent(rates['expected'])}"
+                f"\n{rates['qualifying']:,} / {rates['profiles']:,}"
+            ),
+        }
+        for run, rates in happened
+    ]
+    whiskers = [
+        [{"coord": [run["at"], _points(rates["low"])]}, {"coord": [run["at"], _points(rates["high"])]}]
+        for run, rates in happened
+    ]
+    return [
+        {
+            "type": "line",
+            "data": [[run["at"], _points(rates["expected"])] for run, rates in known],
+            "symbol": "none",
+            "silent": True,
+            "lineStyle": {"width": 2, "type": [3, 5], "color": colour},
+        },
+        {
+            "type": "line",
+            "name": name,
+            "data": dots,
+            "symbol": SHAPES[bucket],
+            "symbolRotate": 180 if bucket == "low" else 0,
+            "symbolSize": 10,
+            "lineStyle": {"width": 2.5, "color": colour},
+            "itemStyle": {"color": colour, "borderWidth": 2, "borderColor": colour},
+            "markLine": {
+                "silent": True,
+                "symbol": "none",
+                "animation": False,
+                "lineStyle": {"color": colour, "type": "solid", "width": 1.5, "opacity": 0.7},
+                "data": whiskers,
+            },
+        },
+    ]
+
+
+def did_and_did_not(histograms: Part, look: Look | None = None) -> Option:
+    """Draw how the scores of those who met the goal are spread (above) and of those who did not (below), as shares."""
+    look = look or Look()
+    panels = (("did", look.say("did"), look.palette.accent), ("did_not", look.say("did not"), look.palette.soft))
+    shares = {key: [part / max(sum(histograms[key]), 1) for part in histograms[key]] for key, _, _ in panels}
+    top = max((share for parts in shares.values() for share in parts), default=0) or 1
+    width = 100 / len(histograms["did"])
+    bins = [f"{brief(bin_ * width)}" for bin_ in range(len(histograms["did"]))]
+    label = {"color": look.palette.soft, "interval": max(len(bins) // 4 - 1, 0), "align": "left", "showMinLabel": True}
+    return _chart(
+        look,
+        tooltip=_tooltip(look, "item"),
+        grid=[{"left": 64, "right": 14, "top": place, "height": "36%"} for place in ("6%", "50%")],
+        xAxis=[
+            _names(look, bins, gridIndex=panel) | {"axisLabel": label if panel else {"show": False}}
+            for panel in range(len(panels))
+        ],
+        yAxis=[
+            _numbers(look, gridIndex=panel, min=0, max=top)
+            | {"axisLabel": {"show": False}, "splitLine": {"show": False}}
+            | {"name": name, "nameLocation": "middle", "nameRotate": 0, "nameGap": 10}
+            | {"nameTextStyle": {"align": "right", "color": look.palette.ink, "fontSize": 13}}
+            for panel, (_, name, _) in enumerate(panels)
+        ],
+        series=[
+            {
+                "type": "bar",
+                "name": name,
+                "xAxisIndex": panel,
+                "yAxisIndex": panel,
+                "barCategoryGap": "10%",
+                "itemStyle": {"color": colour},
+                "data": [
+                    {
+                        "value": share,
+                        "tooltip": _tip(
+                            f"{name}, {look.say('Score')} {brief(place * width)} – {brief((place + 1) * width)}: "
+                            f"{percent(share)}"
+                        ),
+                    }
+                    for place, share in enumerate(shares[key])
+                ],
+            }
+            for panel, (key, name, colour) in enumerate(panels)
+        ],
+    )
+
+
+def promised_and_came_true(promised: Sequence[Part], came: Sequence[Part], look: Look | None = None) -> Option:
+    """Draw the curve of gains as it was promised (dotted) and as it came true (solid)."""
+    look = look or Look()
+    option = gains(came, 1.0, look)
+    came_line, random = option["series"]
+    came_line["name"] = look.say("came true")
+    del came_line["markLine"]
+    promise = {
+        "type": "line",
+        "name": look.say("promised"),
+        "data": [[_points(point["fraction"], 1), _points(point["reached"], 1)] for point in promised],
+        "symbol": "none",
+        "lineStyle": {"width": 2, "type": [3, 5], "color": look.palette.ink},
+        "itemStyle": {"color": look.palette.ink},
+    }
+    icons = {look.say("promised"): DASHES, look.say("came true"): LINE, look.say("at random"): DASHES}
+    return option | {"legend": _legend(look, icons), "series": [came_line, promise, random]}
+
+
 # Numbers as people read them
 
 
@@ -591,9 +736,21 @@ def _axis_name(look: Look, name: str, gap: int) -> Option:
 
 def _axis_end(points: Sequence[Part]) -> float:
     """End of both axes: a round percentage just above everything shown, so that rare goals are readable too."""
-    shown = [100 * (point.get(key) or 0) for point in points for key in ("mean_probability", "rate", "high")]
-    top = max(shown, default=100)
+    return _round_end([point.get(key) for point in points for key in ("mean_probability", "rate", "high")])
+
+
+def _rates_end(rates: Sequence[Part]) -> float:
+    """End of an axis of rates: a round percentage just above everything shown."""
+    return _round_end([rate.get(key) for rate in rates for key in ("expected", "rate", "high")])
+
+
+def _round_end(parts: Sequence[float | None]) -> float:
+    top = max((100 * (part or 0) for part in parts), default=100)
     return next((end for end in (0.5, 1, 2, 5, 10, 20, 30, 40, 50, 60, 80) if top <= end), 100)
+
+
+def _days(look: Look) -> Option:
+    return {"color": look.palette.soft, "hideOverlap": True, "formatter": "{d} {MMM} {yy}"}
 
 
 def _points(part: float, digits: int = 3) -> float:

@@ -5,10 +5,13 @@ check     who is eligible at which cut-off, what came of it, and whether that is
 train     learn from early cut-offs, be judged on the latest, learn again from all (:mod:`.learning`)
 score     predict and explain everybody eligible now (:mod:`.scoring`)
 insights  what a report shows (:mod:`.stages`)
+
+Afterwards: what came of the scored (:mod:`.outcomes`), and what runs in the past would have said (:mod:`.backtest`).
 """
 
+from likelier.pipeline.backtest import Backtest
 from likelier.pipeline.preflight import preflight
 from likelier.pipeline.reading import Inputs, newest_event
 from likelier.pipeline.stages import STAGES, insights_of, run_stage, scores_file
 
-__all__ = ["STAGES", "Inputs", "insights_of", "newest_event", "preflight", "run_stage", "scores_file"]
+__all__ = ["STAGES", "Backtest", "Inputs", "insights_of", "newest_event", "preflight", "run_stage", "scores_file"]

@@ -1,0 +1,49 @@
+"""What came of people: the outcomes of past cut-offs, decided as those that models learn from are."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from likelier.activities import reduce
+from likelier.activities.discover import rules_only
+from likelier.backend import Engine
+from likelier.lake import Lake
+from likelier.pipeline.reading import Inputs, bind, labels, sort
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Who reached the goal after which cut-off: boolean arrays (profiles, cut-offs); `ids` ascends."""
+
+    ids: pa.Array
+    cut_offs: tuple[dt.datetime, ...]
+    eligible: np.ndarray
+    reached: np.ndarray
+
+    def of(self, ids: pa.Array, cut_off: dt.datetime) -> tuple[np.ndarray, np.ndarray]:
+        """Say of some people whether they are still known, and of each who is whether the goal was reached.
+
+        Somebody whose events were deleted since is not known any more: nothing can be said of what came.
+        """
+        found = pc.index_in(ids, value_set=self.ids)
+        known = found.is_valid().to_numpy(zero_copy_only=False)
+        places = found.drop_null().to_numpy(zero_copy_only=False).astype(np.int64)
+        return known, self.reached[places, self.cut_offs.index(cut_off)]
+
+
+def outcomes(
+    inputs: Inputs, cut_offs: tuple[dt.datetime, ...], *, engine: Engine, lake: Lake, folder: Path
+) -> Outcomes:
+    """Decide the outcomes of some cut-offs from the events before `inputs.as_of`, working in a folder."""
+    source = bind(inputs, engine, lake)
+    codebook = rules_only(source.question)
+    sort(source, codebook, engine, inputs.as_of, folder, 0, lambda *_: None)
+    activities, _ = reduce.load(folder)
+    eligible, reached = labels(activities, codebook, source.question, cut_offs)
+    return Outcomes(activities.ids, cut_offs, eligible, reached)
