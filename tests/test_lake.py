@@ -87,3 +87,25 @@ def test_knows_what_is_there(lake):
     assert lake.exists("datasets/web/events")
     with pytest.raises(StorageError, match="no table datasets/other"):
         lake.files("datasets/other/events")
+
+
+def test_a_series_remembers_its_newest_number_only(lake):
+    assert lake.next_of("people", "stream", -1) == "stream#1"
+    lake.append("people", table(who=["a"]), batch="stream#1", onto=-1)
+    lake.append("people", table(who=["b"]), batch=None)
+    assert lake.next_of("people", "stream", 1) == "stream#2"
+    lake.append("people", table(who=["c"]), batch="stream#2")
+    assert lake.held("people", ["stream#1", "stream#2", "stream#3"]) == {"stream#1", "stream#2"}
+    with pytest.raises(ConflictError):
+        lake.append("people", table(who=["d"]), batch="stream#2")
+    assert lake.rows("people") == 3
+
+
+def test_small_files_are_joined_and_old_versions_stay_readable(lake):
+    for name in "abc":
+        lake.append("people", table(who=[name]), batch=name)
+    lake.compact("people", below=1 << 20)
+    assert len(lake.files("people")) == len(lake.sizes("people")) == 1
+    assert lake.rows("people") == 3
+    assert len(lake.files("people", 1)) == 2
+    assert lake.held("people", "abc") == {"a", "b", "c"}

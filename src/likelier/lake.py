@@ -1,17 +1,24 @@
 """The lake: Delta tables below one root, a folder or an object-store URL.
 
-An append is one Delta commit: readers see all of a batch or none of it, whatever happens to the writer. Every append
-carries a batch id as a Delta application transaction, so a batch that is already there is not appended again. An
-append may also say on which version it was computed (`onto`): when another such append came between, it raises
-:class:`ConflictError` and nothing is written, so what was decided by looking at the table still holds in the commit.
+An append is one Delta commit: readers see all of a batch or none of it, whatever happens to the writer; in a local
+folder it is on the disk when the call returns. An append carries a batch id as a Delta application transaction, so a
+batch that is already there is not appended again. An append may also say on which version it was computed (`onto`):
+when another such append came between, it raises :class:`ConflictError` and nothing is written, so what was decided by
+looking at the table still holds in the commit.
+
+A batch named `series#7` is the seventh of a series. Of a series only the newest number is remembered, so that it may go
+on forever; who appends a number that is taken gets :class:`ConflictError`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.fs
@@ -66,19 +73,22 @@ class Lake:
         table: str,
         reader: pa.RecordBatchReader,
         *,
-        batch: str,
+        batch: str | None,
         onto: int | None = None,
         note: Mapping[str, Any] | None = None,
     ) -> int:
         """Append all rows in one commit and say how many; new columns widen the table.
 
-        Nothing happens when the batch is there already. `onto` is the version the rows were computed on, -1 for a
-        table that was not there. `note` is kept in the table's history.
+        Nothing happens when the batch is there already; without a name none is remembered. `onto` is the version the
+        rows were computed on, -1 for a table that was not there. `note` is kept in the table's history.
         """
         current = self._find(table)
-        if current is not None and current.transaction_version(batch) is not None:
+        before = -1 if current is None else current.version()
+        if batch is not None and current is not None and _holds(current, batch):
+            if "#" in batch:
+                raise ConflictError(f"The table {table} has the batch {batch} of somebody else.")
             return 0
-        transactions = [Transaction(batch, 1)]
+        transactions = [] if batch is None else [Transaction(*_numbered(batch))]
         if onto is not None:
             base = self._at(table, onto) if onto >= 0 else None
             turn = base.transaction_version(TURN) if base else None
@@ -88,7 +98,9 @@ class Lake:
             current = base
         counted = _Counted(reader)
         try:
-            self._write(table, current, counted.reader(), transactions, {"batch": batch, **(note or {})})
+            named = {} if batch is None else {"batch": batch}
+            self._write(table, current, counted.reader(), transactions, {**named, **(note or {})})
+            self._settle(table, before)
         except CommitFailedError as error:
             raise ConflictError(f"The table {table} was changed meanwhile.") from error
         except Exception as error:  # deltalake raises its own, the reader's and bare ones
@@ -133,16 +145,38 @@ class Lake:
     def held(self, table: str, batches: Iterable[str]) -> set[str]:
         """Tell which of these batches were appended."""
         found = self._find(table)
-        return set() if found is None else {batch for batch in batches if found.transaction_version(batch) is not None}
+        return set() if found is None else {batch for batch in batches if _holds(found, batch)}
 
-    def history(self, table: str) -> list[dict[str, Any]]:
-        """Give the commits, newest first, with the notes they were made with."""
-        return list(self._at(table, None).history())
+    def next_of(self, table: str, series: str, version: int) -> str:
+        """Name the batch that comes next in a series, at a version of the table (-1: there is no table)."""
+        newest = self._at(table, version).transaction_version(series) if version >= 0 else None
+        return f"{series}#{(newest or 0) + 1}"
+
+    def history(self, table: str, limit: int | None = None) -> list[dict[str, Any]]:
+        """Give the newest commits, newest first, with the notes they were made with."""
+        return list(self._at(table, None).history(limit))
 
     def delete(self, table: str, predicate: str) -> int:
         """Delete the rows that satisfy a Delta predicate, in one commit, and say how many."""
         deleted = self._at(table, None).delete(predicate, post_commithook_properties=KEEP_LOGS)
         return int(deleted["num_deleted_rows"])
+
+    def sizes(self, table: str) -> list[int]:
+        """List how many bytes each of the table's files has."""
+        return list(pa.table(self._at(table, None).get_add_actions(flatten=True))["size_bytes"].to_pylist())
+
+    def compact(self, table: str, below: int) -> None:
+        """Join the files that have fewer bytes, in one commit that changes no row."""
+        before = self.version(table)
+        try:
+            self._at(table, None).optimize.compact(
+                target_size=below, post_commithook_properties=KEEP_LOGS, writer_properties=WRITTEN
+            )
+        except CommitFailedError as error:
+            raise ConflictError(f"The table {table} was changed meanwhile.") from error
+        except DeltaError as error:
+            raise StorageError(f"The table {table} cannot be compacted: {error}") from error
+        self._settle(table, before)
 
     def names(self, below: str) -> list[str]:
         """List the folders below a path, sorted."""
@@ -165,6 +199,16 @@ class Lake:
             return DeltaTable(self._uri(table), version=version)
         except TableNotFoundError as error:
             raise StorageError(f"There is no table {table} in {self.root}.") from error
+
+    def _settle(self, table: str, version: int) -> None:
+        """Have the disk keep what was committed since a version; object stores do by themselves."""
+        if "://" in self.root:
+            return
+        folder = Path(self._uri(table))
+        logs = [folder / "_delta_log" / f"{number:020}.json" for number in range(version + 1, self.version(table) + 1)]
+        added = [folder / path for log in logs for path in _added(log)]
+        for path in (*added, *logs, folder / "_delta_log", folder):
+            _sync(path)
 
     def _write(
         self,
@@ -200,6 +244,36 @@ class _Counted:
         for batch in self._reader:
             self.rows += batch.num_rows
             yield batch.cast(self._schema)
+
+
+def _numbered(batch: str) -> tuple[str, int]:
+    """Name the application transaction of a batch, and its number.
+
+    >>> _numbered("monday"), _numbered("stream#7")
+    (('monday', 1), ('stream', 7))
+    """
+    series, _, number = batch.partition("#")
+    return series, int(number or 1)
+
+
+def _holds(table: DeltaTable, batch: str) -> bool:
+    name, number = _numbered(batch)
+    newest = table.transaction_version(name)
+    return newest is not None and newest >= number
+
+
+def _added(log: Path) -> Iterable[str]:
+    """List the files that a commit added."""
+    actions = (json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
+    return [unquote(action["add"]["path"]) for action in actions if "add" in action]
+
+
+def _sync(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _kept(kind: pa.DataType) -> pa.DataType:

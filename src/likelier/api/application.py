@@ -12,6 +12,7 @@ from likelier.api.frame import Reader, Work, protect, tell_problems
 from likelier.api.routes import routes
 from likelier.api.sign_in import doors
 from likelier.runs.records import State
+from likelier.service.intake import Intake
 from likelier.service.workspace import Workspace
 from likelier.store import runs as records
 
@@ -25,7 +26,7 @@ def make_app(workspace: Workspace) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.workspace = workspace
+    app.state.workspace, app.state.intake = workspace, Intake(workspace)
     tell_problems(app)
     protect(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024)

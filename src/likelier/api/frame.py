@@ -134,8 +134,9 @@ def protect(app: FastAPI) -> None:
 
     @app.middleware("http")
     async def headers(request: Request, go_on: Callable[[Request], Any]) -> Response:
+        request.state.id = secrets.token_hex(8)
         answer: Response = await go_on(request)
-        answer.headers["x-request-id"] = secrets.token_hex(8)
+        answer.headers["x-request-id"] = request.state.id
         answer.headers.setdefault("x-content-type-options", "nosniff")
         answer.headers.setdefault("x-frame-options", "DENY")
         answer.headers.setdefault("referrer-policy", "same-origin")

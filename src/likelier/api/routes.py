@@ -12,16 +12,17 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from likelier.access import tokens
 from likelier.access.roles import Role
 from likelier.api.frame import Admin, Auditor, Manager, Reader, Work
 from likelier.errors import UnknownNameError
+from likelier.events.stream import Sent
 from likelier.instance import make_instance
 from likelier.service import data, drafts, instances, profiles, reports, runs, scores, segments
 from likelier.service.instances import Edit
+from likelier.service.intake import Intake
 from likelier.service.overview import Overview, overview, overviews
 from likelier.store import access as stored_access
 from likelier.store import audit
@@ -62,15 +63,11 @@ def get_dataset(name: str, _: Reader, work: Work) -> dict[str, Any]:
 
 
 @routes.post("/datasets/{name}/events")
-async def post_events(name: str, actor: Manager, work: Work, request: Request) -> dict[str, Any]:
+async def post_events(name: str, actor: Manager, request: Request) -> dict[str, Any]:
     """Append events sent as NDJSON; answered when they would survive a crash."""
-    with tempfile.TemporaryDirectory(prefix="likelier-") as folder:
-        file = Path(folder) / "events.jsonl"
-        await _receive(request, file)
-        done = await run_in_threadpool(
-            lambda: data.ingest_files(work, actor, name, [file], mapping=None, kind="events")
-        )
-    return vars(done)
+    sent = Sent(f"request {request.state.id}", await _received(request))
+    intake: Intake = request.app.state.intake
+    return vars(await intake.accept(actor, name, sent))
 
 
 @routes.get("/instances")
@@ -345,14 +342,14 @@ def _finished(instance: stored.Instance) -> stored.Instance:
     return instance
 
 
-async def _receive(request: Request, file: Path) -> None:
-    size = 0
-    with file.open("wb") as out:
-        async for part in request.stream():
-            size += len(part)
-            if size > LARGEST_BODY:
-                raise HTTPException(413, f"Send at most {LARGEST_BODY >> 20} MB at once.")
-            out.write(part)
+async def _received(request: Request) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise HTTPException(413, f"Send at most {LARGEST_BODY >> 20} MB at once.")
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _sent(file: Path, folder: tempfile.TemporaryDirectory[str]) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ from likelier.timespan import DAY, from_us
 
 YEAR = 365 * DAY
 SHOWN = 10
+NEWEST = 100
 
 
 def describe(engine: Engine, lake: Lake, dataset: Dataset) -> dict[str, Any]:
@@ -78,14 +79,14 @@ def _rows(engine: Engine, table: ibis.Table) -> list[dict[str, Any]]:
 
 
 def _batches(lake: Lake, dataset: Dataset) -> list[dict[str, Any]]:
-    """List the batches, newest first."""
+    """List the newest batches, newest first."""
     return [
         {
             "batch": commit["batch"],
             "at": _plain(from_us(commit["timestamp"] * 1000)),
             "rows": int(commit.get("operationMetrics", {}).get("num_added_rows", 0)),
         }
-        for commit in lake.history(dataset.table)
+        for commit in lake.history(dataset.table, NEWEST)
         if "batch" in commit and commit["version"] <= dataset.version
     ]
 

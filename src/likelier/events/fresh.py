@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import duckdb
 
 from likelier.events import sql
+from likelier.events.known import KnownIds
 from likelier.events.schema import IDENTITY, OTHERS
 from likelier.timespan import to_us
 
@@ -31,6 +32,7 @@ class Staged:
     columns: tuple[str, ...]
     identities: tuple[str, ...]  # those most often given first
     there: Sequence[str]
+    known: KnownIds | None = None
 
     @property
     def order(self) -> str:
@@ -39,14 +41,16 @@ class Staged:
         return f'{who}, "timestamp"'
 
 
-def look_over(desk: duckdb.DuckDBPyConnection, relation: str, there: Sequence[str]) -> Staged:
+def look_over(
+    desk: duckdb.DuckDBPyConnection, relation: str, there: Sequence[str], known: KnownIds | None = None
+) -> Staged:
     """Find the columns that hold anything."""
     data = [name for name in desk.sql(f"FROM {relation} LIMIT 0").columns if name not in PLACE]
     counts = desk.sql(f"SELECT {', '.join(f'count({sql.name(name)})' for name in data)} FROM {relation}").fetchall()[0]
     held = dict(zip(data, counts, strict=True))
     identities = [name for name in data if name.startswith(IDENTITY) and not name.endswith(OTHERS) and held[name]]
     columns = ("_id", "timestamp", *(name for name in data if held[name] and name not in ("_id", "timestamp")))
-    return Staged(desk, relation, columns, tuple(sorted(identities, key=lambda name: -held[name])), there)
+    return Staged(desk, relation, columns, tuple(sorted(identities, key=lambda name: -held[name])), there, known)
 
 
 def new_events(staged: Staged) -> str:
@@ -54,10 +58,15 @@ def new_events(staged: Staged) -> str:
     order = f'{staged.order}, ".file", ".line"'
     if not _find_doubles(staged):
         return f"SELECT {columns} FROM {staged.relation} u ORDER BY {order}"
-    return (
-        f"SELECT {columns} FROM {staged.relation} u LEFT JOIN doubles d ON d.id = u._id "
-        f'WHERE d.id IS NULL OR (d.file = u.".file" AND d.line = u.".line") ORDER BY {order}'
-    )
+    return f"SELECT {columns} FROM {staged.relation} u {_SINGLE} ORDER BY {order}"
+
+
+_SINGLE = 'LEFT JOIN doubles d ON d.id = u._id WHERE d.id IS NULL OR (d.file = u.".file" AND d.line = u.".line")'
+
+
+def new_lines(relation: str) -> str:
+    """Give the lines of the events that :func:`new_events`, called before, found to be new."""
+    return f'SELECT u.".line" FROM {relation} u {_SINGLE}'
 
 
 def _find_doubles(staged: Staged) -> bool:
@@ -71,11 +80,23 @@ def _find_doubles(staged: Staged) -> bool:
     )
     run("CREATE OR REPLACE TEMP TABLE doubles AS SELECT id, first.f AS file, first.l AS line FROM doubles")
     if staged.there:
-        known = f"SELECT _id FROM {parquet(staged.there)}"
-        run(f"CREATE TEMP TABLE known AS SELECT DISTINCT _id AS id FROM {staged.relation} WHERE _id IN ({known})")
+        _find_known(staged)
         run("DELETE FROM doubles WHERE id IN (FROM known)")
         run("INSERT INTO doubles SELECT id, -1, -1 FROM known")
     return bool(staged.desk.sql("SELECT 1 FROM doubles LIMIT 1").fetchall())
+
+
+def _find_known(staged: Staged) -> None:
+    """Gather the ids of the batch that the table has: from what is known of its files, else from its column."""
+    if staged.known is None:
+        there = f"SELECT _id FROM {parquet(staged.there)}"
+        asked = f"SELECT DISTINCT _id AS id FROM {staged.relation} WHERE _id IN ({there})"
+        staged.desk.execute(f"CREATE TEMP TABLE known AS {asked}")
+        return
+    staged.desk.execute("CREATE TEMP TABLE known (id VARCHAR)")
+    for part in staged.known.among(staged.desk, f"SELECT _id AS id FROM {staged.relation}", staged.there):
+        if part.num_rows:
+            staged.desk.register("part", part).execute("INSERT INTO known SELECT id FROM part")
 
 
 def new_profiles(staged: Staged, now: dt.datetime, *, first: bool) -> str:

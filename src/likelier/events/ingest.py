@@ -1,47 +1,34 @@
 """The way of files into the lake.
 
-A call of :func:`ingest` is a batch: all its files are read, every row is checked and converted, rows that cannot be
-used are set aside with their reason, rows whose `_id` is there already are left out, and the rest is sorted by identity
-and time and appended in one commit. Work in progress lies in a temporary folder; a process killed at any moment leaves
-all of a batch or none, and sending the files again completes it.
-
-The batch is named by what was sent. Rows set aside are written first, under that name, and count only once the batch is
-there; so whatever is interrupted, a second sending neither loses nor doubles them.
+A call of :func:`ingest` is a batch (:mod:`likelier.events.batch`). Work in progress lies in a temporary folder; a
+process killed at any moment leaves all of a batch or none, and sending the files again completes it: the batch is named
+by what was sent.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TypeVar
 
 import duckdb
-import pyarrow as pa
 
 from likelier.errors import StorageError, UsageError
-from likelier.events import checks, fresh, jsonfiles, sql, tables
+from likelier.events.batch import REJECTS, REJECTS_TABLE, Batch, Kind, Progress, silent
+from likelier.events.known import KnownIds
 from likelier.events.mapping import FileMapping
-from likelier.events.schema import MOMENT_TYPE, Field, fields_of
-from likelier.events.sources import Source, format_of
-from likelier.events.staging import open_desk, run, staging_folder
+from likelier.events.sources import format_of
+from likelier.events.staging import open_desk, staging_folder
 from likelier.lake import ConflictError, Lake
 
-Kind = Literal["events", "profiles"]
-Progress = Callable[[float, int], None]
+__all__ = ["REJECTS", "REJECTS_TABLE", "IngestResult", "Kind", "Progress", "ingest", "silent"]
 
 ATTEMPTS = 10
-OPENED, STAGED = 0.3, 0.7  # how far a batch is when its files are opened, and when its rows are checked
-REJECTS_TABLE = "rejects"
-RAW = 2_000  # characters kept of a row set aside
-NOTHING = pa.schema({"_id": pa.string(), "timestamp": MOMENT_TYPE}).empty_table()
-REJECTS = pa.schema(
-    {"batch": pa.string(), "file": pa.string(), "line": pa.int64(), "reason": pa.string(), "raw": pa.string()}
-)
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -54,10 +41,6 @@ class IngestResult:
     batch: str
 
 
-def silent(fraction: float, rows: int) -> None:
-    """Report progress to nobody."""
-
-
 def ingest(
     lake: Lake,
     name: str,
@@ -68,29 +51,48 @@ def ingest(
     now: dt.datetime,
     progress: Progress = silent,
     memory: str = "2GB",
+    known: KnownIds | None = None,
 ) -> IngestResult:
     """Append files to a dataset, as one batch; `progress` hears the fraction done and the rows appended."""
-    _check_names(lake, name, files, kind)
+    check_name(lake, name, kind)
+    _check_files(files)
     batch = _digest(files, mapping, kind)
-    for attempt in range(ATTEMPTS):
+
+    def attempt(folder: Path, desk: duckdb.DuckDBPyConnection) -> IngestResult:
+        work = Batch(lake, f"datasets/{name}", batch, kind, now, desk, folder, progress, known)
+        opened, fields = work.open(files, mapping)
+        staged = work.stage(opened, fields)
+        rejected = work.set_aside(opened, staged)
+        total, accepted = work.commit(staged)
+        return IngestResult(accepted, total - accepted, rejected, work.batch)
+
+    return persistently(attempt, memory)
+
+
+def persistently(attempt: Callable[[Path, duckdb.DuckDBPyConnection], Done], memory: str) -> Done:
+    """Compute a batch, anew while another one comes between."""
+    for number in range(1, ATTEMPTS + 1):
         with staging_folder() as folder, open_desk(memory, folder) as desk:
-            work = _Batch(lake, f"datasets/{name}", batch, kind, now, desk, folder, progress)
             try:
-                return work.append(files, mapping)
+                return attempt(folder, desk)
             except ConflictError:
-                if attempt + 1 == ATTEMPTS:
+                if number == ATTEMPTS:
                     raise
             except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
                 raise StorageError(f"The files cannot be read or staged: {error}") from error
     raise AssertionError
 
 
-def _check_names(lake: Lake, name: str, files: Sequence[Path], kind: Kind) -> None:
+def check_name(lake: Lake, name: str, kind: Kind) -> None:
+    """Refuse a name that cannot be a dataset's, or is one of the other kind."""
     if not re.fullmatch(r"[A-Za-z0-9][\w .-]{0,99}", name):
         raise UsageError(f"A dataset cannot be called '{name}': take letters, digits, '_', '-', '.' and spaces.")
     other = "profiles" if kind == "events" else "events"
     if lake.exists(f"datasets/{name}/{other}"):
         raise UsageError(f"The dataset '{name}' is of kind {other}. Take another name, or --kind {other}.")
+
+
+def _check_files(files: Sequence[Path]) -> None:
     if not files:
         raise UsageError("Name at least one file.")
     for file in files:
@@ -106,151 +108,3 @@ def _digest(files: Sequence[Path], mapping: FileMapping | None, kind: Kind) -> s
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()[:16]
-
-
-@dataclass
-class _Batch:
-    """The steps of one batch."""
-
-    lake: Lake
-    dataset: str
-    batch: str
-    kind: Kind
-    now: dt.datetime
-    desk: duckdb.DuckDBPyConnection
-    folder: Path
-    progress: Progress
-
-    @property
-    def table(self) -> str:
-        return f"{self.dataset}/{self.kind}"
-
-    def append(self, files: Sequence[Path], mapping: FileMapping | None) -> IngestResult:
-        self.version = self.lake.version(self.table)
-        kept = fields_of(self.lake.schema(self.table, self.version)) if self.version >= 0 else {}
-        opened, fields = self._open(files, mapping, kept)
-        self.progress(OPENED, 0)
-        staged = [self._stage(number, source, fields, len(opened)) for number, source in enumerate(opened)]
-        rejected = self._set_aside(opened, staged)
-        total, accepted = self._commit(staged)
-        return IngestResult(accepted, total - accepted, rejected, self.batch)
-
-    def _open(
-        self, files: Sequence[Path], mapping: FileMapping | None, kept: dict[str, Field]
-    ) -> tuple[list[Source], dict[str, Field]]:
-        """Open the files and settle the fields of the batch."""
-        formats = {file: format_of(file) for file in files}
-        found: dict[Path, Source] = {}
-        for file, form in formats.items():
-            if form == "csv":
-                found[file] = tables.open_csv(self.desk, file)
-            elif form == "parquet":
-                found[file] = tables.open_parquet(self.desk, file)
-        json_files = [file for file, form in formats.items() if form == "json"]
-        as_they_are = mapping is None or mapping.fields is None
-        shaped = jsonfiles.open_json(json_files, self.folder, kept if as_they_are else {}) if json_files else None
-        seen = [source.seen for source in found.values()] + ([shaped.seen] if shaped else [])
-        fields = checks.settle(seen, kept)
-        if shaped:
-            types = {path: field.type for path, field in fields.items()} if as_they_are else {}
-            found |= dict(zip(json_files, shaped.sources(types), strict=True))
-        opened = [found[file] for file in formats]
-        if mapping is not None:
-            opened = [source.mapped(self.desk, mapping) for source in opened]
-            fields = checks.settle([source.seen for source in opened], kept)
-        return opened, checks.sharpen(self.desk, opened, fields, kept)
-
-    def _stage(self, number: int, source: Source, fields: dict[str, Field], count: int) -> Path:
-        """Write the rows of a file, checked and converted."""
-        target = self.folder / f"rows-{number}.parquet"
-        query = checks.checked(source, fields, self.now, dated=self.kind == "events")
-        run(
-            self.desk,
-            f"COPY ({query}) TO {sql.text(str(target))} (FORMAT parquet, COMPRESSION lz4)",
-            lambda done: self.progress(OPENED + (STAGED - OPENED) * (number + done) / count, 0),
-        )
-        if source.rows is not None and self._count(fresh.parquet([target])) != source.rows:
-            raise StorageError(f"{source.file.name} changed while it was read. Send it again.")
-        return target
-
-    # ---- rows set aside ----
-
-    def _set_aside(self, opened: Sequence[Source], staged: Sequence[Path]) -> int:
-        """Write the rows that cannot be used to the rejects, with their text, and count them."""
-        counts = [self._count(f'{fresh.parquet([path])} WHERE ".reason" IS NOT NULL') for path in staged]
-        unread = [source.unread() for source in opened]
-        rejected = sum(counts) + sum(map(len, unread))
-        if rejected:
-            reader = pa.RecordBatchReader.from_batches(REJECTS, self._rejects(opened, staged, unread))
-            self.lake.append(f"{self.dataset}/{REJECTS_TABLE}", reader, batch=self.batch)
-        return rejected
-
-    def _rejects(
-        self, opened: Sequence[Source], staged: Sequence[Path], unread: Sequence[list[tuple[int, str, str]]]
-    ) -> Iterator[pa.RecordBatch]:
-        for source, path, lines in zip(opened, staged, unread, strict=True):
-            yield self._rejected(source, lines)
-            shown = self._shown(source, path)
-            while part := list(itertools.islice(shown, 10_000)):
-                yield self._rejected(source, part)
-
-    def _shown(self, source: Source, path: Path) -> Iterator[tuple[int, str, str]]:
-        """Give line, reason and text of the rows of a file that cannot be used."""
-        asked = f'SELECT ".line", ".reason" FROM {fresh.parquet([path])} WHERE ".reason" IS NOT NULL ORDER BY 1'
-        with self.desk.cursor() as other:  # the source asks the desk meanwhile
-            found = other.execute(asked)
-            while part := dict(found.fetchmany(500_000)):
-                for row, line, raw, why in source.raw(list(part)):
-                    yield line, why or part[row], raw
-
-    def _rejected(self, source: Source, rows: Sequence[tuple[int, str, str]]) -> pa.RecordBatch:
-        name = source.file.name
-        columns = {
-            "batch": [self.batch] * len(rows),
-            "file": [name] * len(rows),
-            "line": [line for line, _, _ in rows],
-            "reason": [reason for _, reason, _ in rows],
-            "raw": [raw[:RAW] for _, _, raw in rows],
-        }
-        return pa.RecordBatch.from_pydict(columns, schema=REJECTS)
-
-    # ---- rows kept ----
-
-    def _commit(self, staged: Sequence[Path]) -> tuple[int, int]:
-        """Append the rows that are new; say how many could be used and how many were appended."""
-        rows = " UNION ALL BY NAME ".join(
-            f'SELECT {number} AS ".file", * EXCLUDE (".reason") FROM {fresh.parquet([path])} WHERE ".reason" IS NULL'
-            for number, path in enumerate(staged)
-        )
-        total = self._count(f"({rows})")
-        there = self.lake.files(self.table, self.version) if self.version >= 0 else []
-        found = fresh.look_over(self.desk, f"({rows})", there)
-        if self.kind == "events":
-            query = fresh.new_events(found)
-        else:
-            query = fresh.new_profiles(found, self.now, first=not there)
-        result = self.desk.sql(query).to_arrow_reader(65_536)
-        batches = self._told(result, total)
-        head = next(batches, None)
-        if self.lake.held(self.table, [self.batch]):
-            if head is None:
-                return total, 0
-            # The same files again, after some of their events were deleted.
-            self.batch = f"{self.batch}.{self.version}"
-        if head is None:  # the batch is remembered, and no column made of it
-            reader = NOTHING.to_reader()
-        else:
-            reader = pa.RecordBatchReader.from_batches(result.schema, itertools.chain([head], batches))
-        return total, self.lake.append(self.table, reader, batch=self.batch, onto=self.version)
-
-    def _told(self, reader: pa.RecordBatchReader, total: int) -> Iterator[pa.RecordBatch]:
-        """Pass the batches on that hold rows, and tell how far it is."""
-        rows = 0
-        for batch in reader:
-            rows += batch.num_rows
-            self.progress(STAGED + (1 - STAGED) * rows / max(total, 1), rows)
-            if batch.num_rows:
-                yield batch
-
-    def _count(self, relation: str) -> int:
-        return int(self.desk.sql(f"SELECT count(*) FROM {relation}").fetchall()[0][0])

@@ -78,20 +78,23 @@ class JsonFiles:
 OWN = ("_id", "timestamp")
 
 
-def open_json(files: Sequence[Path], folder: Path, kept: Mapping[str, Field]) -> JsonFiles:
-    """Look at the structure of every event and settle the shape, given the fields that are kept already."""
-    lines = []
+def open_json(files: Sequence[Path], folder: Path, kept: Mapping[str, Field], *, lines: bool = False) -> JsonFiles:
+    """Look at the structure of every event and settle the shape, given the fields that are kept already.
+
+    `lines` when every line is sure to be an event, or a fault of its own.
+    """
+    read = []
     for number, file in enumerate(files):
-        written = as_lines(file, folder / f"lines-{number}.jsonl")
-        lines.append(read_lines(written, folder / f"numbers-{number}"))
-        if lines[-1].longest > LONGEST:
+        written = file if lines else as_lines(file, folder / f"lines-{number}.jsonl")
+        read.append(read_lines(written, folder / f"numbers-{number}"))
+        if read[-1].longest > LONGEST:
             raise UsageError(
-                f"{file.name} has an event of {lines[-1].longest >> 20} MB; the largest can have {LONGEST >> 20}."
+                f"{file.name} has an event of {read[-1].longest >> 20} MB; the largest can have {LONGEST >> 20}."
             )
     counts: Counter[str] = Counter()
-    for found in lines:
+    for found in read:
         counts.update(found.counts)
-    return JsonFiles(tuple(files), tuple(lines), folder, settle_shape(counts, kept))
+    return JsonFiles(tuple(files), tuple(read), folder, settle_shape(counts, kept))
 
 
 def _read(lines: Lines, types: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from likelier.access.identity import Actor
 from likelier.backend import Engine
 from likelier.datasets import Dataset, describe, list_datasets, open_dataset, read_dataset
 from likelier.events.ingest import IngestResult, ingest
+from likelier.events.known import KnownIds
 from likelier.events.mapping import load_mapping
 from likelier.service.workspace import Workspace
 
@@ -35,9 +36,15 @@ def ingest_files(
         now=workspace.clock(),
         progress=progress,
         memory=workspace.settings.memory,
+        known=known_ids(workspace, name),
     )
     note_ingest(workspace, actor, name, done)
     return done
+
+
+def known_ids(workspace: Workspace, name: str) -> KnownIds:
+    """What is kept of a dataset's ids, so that nobody reads them all to find a duplicate."""
+    return KnownIds(workspace.settings.home / "known" / name)
 
 
 def note_ingest(workspace: Workspace, actor: Actor, name: str, done: IngestResult) -> None:

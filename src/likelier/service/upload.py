@@ -13,7 +13,7 @@ from likelier.access.identity import Actor
 from likelier.events.guess import FileColumn, guess_mapping, peek
 from likelier.events.ingest import IngestResult, ingest
 from likelier.events.mapping import parse_mapping
-from likelier.service.data import note_ingest
+from likelier.service.data import known_ids, note_ingest
 from likelier.service.workspace import Workspace
 
 
@@ -56,6 +56,7 @@ def ingest_upload(
         now=workspace.clock(),
         progress=progress,
         memory=workspace.settings.memory,
+        known=known_ids(workspace, name),
     )
     note_ingest(workspace, actor, name, done)
     return done
