@@ -1,6 +1,7 @@
-"""Command lines that a test kills."""
+"""Command lines that a test kills, or starves."""
 
 import os
+import resource
 from pathlib import Path
 
 from likelier.cli import app
@@ -13,3 +14,9 @@ def command(home: Path, words: list[str]) -> None:
     os.dup2(null, 1)
     os.dup2(null, 2)
     app(words)
+
+
+def limited(most: int, home: Path, words: list[str]) -> None:
+    """Be the command line, on a disk that takes no file larger than this."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    command(home, words)

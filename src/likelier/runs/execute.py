@@ -152,10 +152,15 @@ def carry_on(run: Run, instance: Instance, bench: Bench, watch: Watch = lambda _
     except LikelierError as error:
         _fail(run, Failure(None, "CONFIGURATION", str(error)), bench)
     except OSError as error:
-        _fail(run, Failure(None, "STORAGE", f"{error.strerror or type(error).__name__}.", _STORAGE_ADVICE), bench)
+        _fail(run, Failure(None, "STORAGE", _of_the_system(error), _STORAGE_ADVICE), bench)
     except Exception as error:  # noqa: BLE001 - whatever it is, the run must not stay "running"
         _fail(run, _unexpected(run, error, bench), bench)
     _clear(run, bench)
+
+
+def _of_the_system(error: OSError) -> str:
+    """Say what the system refused; NumPy, when a file takes no more, says only how much of it was written."""
+    return f"{error.strerror or 'A file took no more: the disk may be full, or files may not grow so large'}."
 
 
 _STORAGE_ADVICE = ("Check the space on the disk and the connection to the store and the lake, then run again.",)

@@ -78,6 +78,7 @@ class Worker:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace, self._over = workspace, threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
+        self._failures = 0
         self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
 
     def start(self) -> None:
@@ -94,17 +95,23 @@ class Worker:
                 release_orphans(self._workspace)
 
     def _work(self) -> None:
-        while not self._over.wait(LOOK_SECONDS):
+        while not self._over.wait(LOOK_SECONDS * 2 ** min(self._failures, 5)):
             try:
                 queue_due(self._workspace)
                 self._begin_next()
                 tidy(self._workspace)
             except LikelierError as error:
                 log.warning("Looking for work failed, and is tried again: %s", error)
+            except Exception:
+                log.exception("Looking for work failed, and is tried again.")
 
     def _begin_next(self) -> None:
-        if self._process and self._process.poll() is None:
-            return
+        if self._process:
+            status = self._process.poll()
+            if status is None:
+                return
+            self._failures = self._failures + 1 if status else 0
+            self._process = None
         with self._workspace.store.read() as connection:
             free = [run for run in records.waiting(connection) if self._is_free(run)]
         if free:
@@ -130,12 +137,16 @@ def work(run_id: str) -> None:
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     from likelier.service.work import work_on  # noqa: PLC0415 - the server itself needs no model libraries
 
-    with open_workspace(read_settings()) as workspace:
-        with workspace.store.read() as connection:
-            run = records.find(connection, run_id)
-        if run and (claimed := claim(workspace, run)):
-            with _scratch(workspace.settings.runs / (run_id + SCRATCH)):
-                work_on(workspace, claimed)
+    try:
+        with open_workspace(read_settings()) as workspace:
+            with workspace.store.read() as connection:
+                run = records.find(connection, run_id)
+            if run and (claimed := claim(workspace, run)):
+                with _scratch(workspace.settings.runs / (run_id + SCRATCH)):
+                    work_on(workspace, claimed)
+    except LikelierError as error:  # the store cannot be reached or written: nobody could be told there
+        log.warning("Run %s was left, and is taken up again: %s", run_id, error)
+        sys.exit(1)
 
 
 @contextmanager
