@@ -46,6 +46,9 @@ class Settings:
     minimum_auc: float = _row(
         0.65, "A model below this out-of-time AUC is a training issue: its scores stay unpublished."
     )
+    late_days: float = _row(
+        2.0, "Days that events may come in late: figures of an outcome window are provisional until then."
+    )
 
     @property
     def runs(self) -> Path:

@@ -18,3 +18,23 @@ def test_a_backtest_without_any_history_fails_and_says_why(shop):
     assert answer.code == 1
     row = answer.json["cut_offs"][0]
     assert (row["problem"]["code"], answer.json["together"]) == (407, None)
+
+
+def test_performance_says_that_nothing_can_be_said_yet_and_then_what_happened(shop):
+    assert (
+        "Nothing can be said yet: the first outcome window closes on 14 May 2024."
+        in shop("performance", BUY["name"]).out
+    )
+    earlier = {**BUY, "name": "Buy in April"}
+    assert shop("run", shop.write("april.yaml", earlier), "--as-of", "2024-04-10").code == 0
+    (run,) = shop("performance", "Buy in April", "--json").json["runs"]
+    assert (run["state"], run["until"][:10]) == ("settled", "2024-04-24")
+    assert run["all"]["low"] < run["all"]["rate"] < run["all"]["high"]
+    text = shop("performance", "Buy in April").out
+    assert "Scored on 10 Apr 2024." in text
+    assert "settled" in text
+    assert shop("performance", "Buy in April", "--until", "2024-04-10", "--json").json["runs"] == []
+
+
+def test_an_unknown_attribute_is_named_with_the_known_ones(shop):
+    assert shop("performance", BUY["name"], "--by", "tier").code == 2

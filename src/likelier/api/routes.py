@@ -187,6 +187,23 @@ def get_insights(instance_id: str, _: Reader, work: Work, run: str | None = None
     return {"run": runs.summary(found), "insights": insights}
 
 
+@routes.get("/instances/{instance_id}/performance")
+def get_performance(
+    instance_id: str,
+    _: Reader,
+    work: Work,
+    since: str | None = None,
+    until: str | None = None,
+    by: str | None = None,
+    run: str | None = None,
+) -> dict[str, Any]:
+    """Expected against actual of every run; `by` tells one run apart by an attribute."""
+    from likelier.service.performance import performance  # noqa: PLC0415 - loads the model libraries
+
+    first, last = (parse_moment(text) if text else None for text in (since, until))
+    return performance(work, instance_id, since=first, until=last, by=by, run_id=run)
+
+
 @routes.get("/instances/{instance_id}/scores")
 def get_scores(
     instance_id: str,

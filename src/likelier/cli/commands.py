@@ -45,6 +45,7 @@ app = typer.Typer(
 
 app.add_typer(segments)
 app.command()(judging.backtest)
+app.command()(judging.performance)
 
 InstanceFile = Annotated[Path, typer.Argument(metavar="INSTANCE.yaml", help="The instance file.")]
 InstanceName = Annotated[str, typer.Argument(metavar="NAME", help="The instance's name.")]

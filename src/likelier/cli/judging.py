@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 InstanceFile = Annotated[Path, typer.Argument(metavar="INSTANCE.yaml", help="The instance file.")]
 MOST_CUT_OFFS = 60
+BUCKETS = ("high", "medium", "low")
+STATES = {"open": "dim", "provisional": "yellow", "settled": "green"}
 
 
 def backtest(
@@ -72,18 +74,18 @@ def show_backtest(console: Console, found: Mapping[str, Any]) -> None:
     """One line a cut-off: what was expected, what happened, how well they were told apart."""
     from likelier.cli.show import grid
     from likelier.insights.backtests import headline
+    from likelier.insights.performance_words import rates
 
     console.print(Text.assemble((str(plain(found["instance"]["name"])), "bold"), "   put back in time"))
     console.print(Text("\n").join(map(plain, headline(found))))
     console.print()
-    buckets = ("high", "medium", "low")
-    columns = ("Cut-off", "Scored", "Expected", "Actual", "AUC", "Lift in top 10%", *map(str.capitalize, buckets))
+    columns = ("Cut-off", "Scored", "Expected", "Actual", "AUC", "Lift in top 10%", *map(str.capitalize, BUCKETS))
     table = grid(*columns, right=columns[1:4])
     for row in found["cut_offs"]:
         if problem := row.get("problem"):
             table.add_row(row["cut_off"][:10], Text(f"{problem['code']} {problem['title']}", style="yellow"))
         else:
-            table.add_row(row["cut_off"][:10], *line(row), *(rates(row["buckets"][bucket]) for bucket in buckets))
+            table.add_row(row["cut_off"][:10], *line(row), *(rates(row["buckets"][bucket]) for bucket in BUCKETS))
     console.print(table)
     console.print(Text("High, medium, low: expected → actual (its 95% interval).", style="dim"))
     for row in found["cut_offs"]:
@@ -95,20 +97,79 @@ def show_backtest(console: Console, found: Mapping[str, Any]) -> None:
 
 
 def line(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
-    """Write the figures of one run that came to its outcomes."""
+    """Write the figures of one run."""
     everybody, auc, lift = row["all"], row["auc"], row["lift"]
+    known = everybody["rate"] is not None
     return (
         f"{row['scored']:,}",
         percent(everybody["expected"]),
-        f"{percent(everybody['rate'])} ({percent(everybody['low'])} – {percent(everybody['high'])})",
-        f"{auc['value']:.3f} ({auc['low']:.3f} – {auc['high']:.3f})" if auc else "–",
-        f"{times(lift['value'])} ({times(lift['low'])} – {times(lift['high'])})" if lift else "–",
+        f"{percent(everybody['rate'])} ({percent(everybody['low'])} – {percent(everybody['high'])})" if known else "",
+        f"{auc['value']:.3f} ({auc['low']:.3f} – {auc['high']:.3f})" if auc else "",
+        f"{times(lift['value'])} ({times(lift['low'])} – {times(lift['high'])})" if lift else "",
     )
 
 
-def rates(bucket: Mapping[str, Any]) -> str:
-    """Write expected and actual of a bucket."""
-    if not bucket["profiles"]:
-        return "–"
-    actual = f"{percent(bucket['rate'])} ({percent(bucket['low'])} – {percent(bucket['high'])})"
-    return f"{percent(bucket['expected'])} → {actual}"
+def performance(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The instance's name.")],
+    since: Annotated[str | None, typer.Option(metavar="DATE", help="Runs that scored on this day or later.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="DATE", help="Runs that scored before this day.")] = None,
+    by: Annotated[
+        str | None, typer.Option(metavar="ATTRIBUTE", help="Tell one run apart by the values of this attribute.")
+    ] = None,
+    run_id: Annotated[
+        str | None, typer.Option("--run", metavar="ID", help="With --by: this run instead of the latest.")
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Show whether past scores came true: expected against actual, run by run."""
+    from likelier.service.performance import performance as tell
+
+    first, last = (parse_moment(text) if text else None for text in (since, until))
+    with opened(home) as workspace, margin().status("Looking at what happened"):
+        found = tell(workspace, name, since=first, until=last, by=by, run_id=run_id)
+    if json:
+        print_json(found)
+    else:
+        show_performance(screen(), found)
+
+
+def show_performance(console: Console, found: Mapping[str, Any]) -> None:
+    """One line a run: what was expected, what happened, and whether that is settled."""
+    from likelier.cli.show import grid
+    from likelier.insights import performance_words as said
+
+    console.print(Text.assemble((str(plain(found["instance"])), "bold"), "   did it come true?"))
+    console.print(Text("\n").join(map(plain, said.headline(found["runs"], found["goal_deed"]))))
+    if not found["runs"]:
+        return
+    console.print()
+    columns = ("As of", "", "Scored", "Expected", "Actual", "AUC promised", "AUC", "Lift in top 10%")
+    table = grid(*columns, *map(str.capitalize, BUCKETS), right=columns[2:5])
+    for run in found["runs"]:
+        scored, expected, actual, auc, lift = line(run)
+        promised = f"{run['promised']['auc']['value']:.3f}"
+        shown = Text(run["state"], style=STATES[run["state"]])
+        each = [said.rates(run["buckets"][bucket]) for bucket in BUCKETS]
+        table.add_row(run["cut_off"][:10], shown, scored, expected, actual, promised, auc, lift, *each)
+    console.print(table)
+    console.print(Text("High, medium, low: expected → actual (its 95% interval).", style="dim"))
+    for run in found["runs"]:
+        if run["corrections"]:
+            console.print(Text.assemble((f"{run['cut_off'][:10]}  ", "bold yellow"), said.state(run)))
+    if slices := found.get("slices"):
+        console.print()
+        _slices(console, slices)
+
+
+def _slices(console: Console, slices: Mapping[str, Any]) -> None:
+    from likelier.cli.show import grid
+    from likelier.insights import performance_words as said
+
+    table = grid(str(plain(slices["by"])), "Scored", "Expected → actual", "AUC", right=("Scored",))
+    for part in slices["values"]:
+        auc = part["auc"]
+        order = f"{auc['value']:.3f} ({auc['low']:.3f} – {auc['high']:.3f})" if auc else ""
+        table.add_row(plain(part["value"]), f"{part['profiles']:,}", said.rates(part), order)
+    console.print(f"As of {slices['cut_off'][:10]}", style="bold")
+    console.print(table)

@@ -30,27 +30,10 @@ def headline(found: Mapping[str, Any]) -> list[str]:
         *(
             said
             for bucket in ("high", "low")
-            if (said := bucket_words(bucket, found["together"], words.deed(found) if bucket == "high" else None))
+            if (said := words.bucket_words(bucket, found["together"], words.deed(found) if bucket == "high" else None))
         ),
         _order_words([row["auc"]["value"] for row in judged if row["auc"]]),
     ]
-
-
-def bucket_words(bucket: str, came: Mapping[str, Any], deed: str | None) -> str:
-    """Say what was expected of a bucket and what happened; nothing where nobody was in it.
-
-    >>> rates = {"profiles": 500, "expected": 0.31, "rate": 0.29}
-    >>> bucket_words("high", {"buckets": {"high": rates}, "all": {"rate": 0.1}}, "make a purchase")
-    'Of 500 called high, 31 of 100 were expected to make a purchase; 29 of 100 did, 2.9 times the average.'
-    """
-    rates, average = came["buckets"][bucket], came["all"]["rate"]
-    if not rates["profiles"]:
-        return ""
-    against = f", {words.compared(rates['rate'] / average)}" if average else ""
-    return (
-        f"Of {rates['profiles']:,} called {bucket}, {words.out_of(rates['expected'])} were expected"
-        f"{f' {words.to(deed)}' if deed else ''}; {words.out_of(rates['rate'])} did{against}."
-    )
 
 
 def _order_words(aucs: Sequence[float]) -> str:

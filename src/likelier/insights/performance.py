@@ -6,7 +6,7 @@ alone. Where everybody or nobody reached the goal there is no AUC, lift or gains
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,3 +83,31 @@ def expected_and_actual(outcome: Outcome) -> dict[str, Any]:
 
 def _of_best(tenth: dict[str, float]) -> dict[str, float]:
     return {"value": tenth["lift"], "low": tenth["lift_low"], "high": tenth["lift_high"]}
+
+
+PROMISED = ("auc", "base_rate", "buckets", "deciles", "gains", "calibration", "calibration_error", "brier")
+
+
+def of_run(insights: Mapping[str, Any], came: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Give what a run said of its scores and of its model and, when it is known, what came of the scored."""
+    scores, metrics = insights["scores"], insights["metrics"]
+    expected = {"all": (sum(scores[name] for name in BUCKETS), scores["mean_probability"])}
+    expected |= {name: (scores[name], scores["expected"][name]) for name in BUCKETS}
+    unknown = {"qualifying": None, "rate": None, "low": None, "high": None}
+    said = {name: {"profiles": count, "expected": rate, **unknown} for name, (count, rate) in expected.items()}
+    return {
+        "all": said.pop("all"),
+        "buckets": said,
+        **dict.fromkeys(ORDER),
+        **(came or {}),
+        "promised": {key: metrics.get(key) for key in PROMISED},
+        "estimated": insights.get("estimate"),
+    }
+
+
+ORDER = ("auc", "lift", "brier", "calibration_error", "deciles", "gains", "calibration", "histograms")
+
+
+def in_brief(came: Mapping[str, Any]) -> dict[str, Any]:
+    """Give of an outcome what a correction remembers."""
+    return {"all": came["all"], "auc": came["auc"] and came["auc"]["value"]}

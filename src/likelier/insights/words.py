@@ -96,6 +96,23 @@ def _bucket_sentence(bucket: str, scores: Mapping[str, Any], promise: str | None
     return f"{start}: expect {out_of(expected)}{f' of them {to(promise)}' if promise else ''}{against}."
 
 
+def bucket_words(bucket: str, came: Mapping[str, Any], deed: str | None) -> str:
+    """Say what was expected of a bucket and what happened; nothing where nobody was in it.
+
+    >>> rates = {"profiles": 500, "expected": 0.31, "rate": 0.29}
+    >>> bucket_words("high", {"buckets": {"high": rates}, "all": {"rate": 0.1}}, "make a purchase")
+    'Of 500 called high, 31 of 100 were expected to make a purchase; 29 of 100 did, 2.9 times the average.'
+    """
+    rates, average = came["buckets"][bucket], came["all"]["rate"]
+    if not rates["profiles"]:
+        return ""
+    against = f", {compared(rates['rate'] / average)}" if average else ""
+    return (
+        f"Of {rates['profiles']:,} called {bucket}, {out_of(rates['expected'])} were expected"
+        f"{f' {to(deed)}' if deed else ''}; {out_of(rates['rate'])} did{against}."
+    )
+
+
 def compared(ratio: float) -> str:
     """Say how many times the average.
 

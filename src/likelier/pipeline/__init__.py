@@ -10,8 +10,20 @@ Afterwards: what came of the scored (:mod:`.outcomes`), and what runs in the pas
 """
 
 from likelier.pipeline.backtest import Backtest
+from likelier.pipeline.outcomes import Outcomes, outcomes
 from likelier.pipeline.preflight import preflight
 from likelier.pipeline.reading import Inputs, newest_event
 from likelier.pipeline.stages import STAGES, insights_of, run_stage, scores_file
 
-__all__ = ["STAGES", "Backtest", "Inputs", "insights_of", "newest_event", "preflight", "run_stage", "scores_file"]
+__all__ = [
+    "STAGES",
+    "Backtest",
+    "Inputs",
+    "Outcomes",
+    "insights_of",
+    "newest_event",
+    "outcomes",
+    "preflight",
+    "run_stage",
+    "scores_file",
+]

@@ -1,8 +1,12 @@
-"""What came of people: the outcomes of past cut-offs, decided as those that models learn from are."""
+"""What came of people: the outcomes of past cut-offs, decided as those that models learn from are.
+
+A fingerprint of the events in an outcome window tells whether events came in late since it was last looked at.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,16 +19,18 @@ from likelier.activities.discover import rules_only
 from likelier.backend import Engine
 from likelier.lake import Lake
 from likelier.pipeline.reading import Inputs, bind, labels, sort
+from likelier.timespan import Span, after, to_us
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Who reached the goal after which cut-off: boolean arrays (profiles, cut-offs); `ids` ascends."""
+    """Who reached the goal after which cut-off: boolean arrays (profiles, cut-offs), and a fingerprint per cut-off."""
 
     ids: pa.Array
     cut_offs: tuple[dt.datetime, ...]
     eligible: np.ndarray
     reached: np.ndarray
+    fingerprints: tuple[str, ...]
 
     def of(self, ids: pa.Array, cut_off: dt.datetime) -> tuple[np.ndarray, np.ndarray]:
         """Say of some people whether they are still known, and of each who is whether the goal was reached.
@@ -46,4 +52,16 @@ def outcomes(
     sort(source, codebook, engine, inputs.as_of, folder, 0, lambda *_: None)
     activities, _ = reduce.load(folder)
     eligible, reached = labels(activities, codebook, source.question, cut_offs)
-    return Outcomes(activities.ids, cut_offs, eligible, reached)
+    windows = [after(cut_off, source.question.goal.window_days) for cut_off in cut_offs]
+    return Outcomes(
+        activities.ids, cut_offs, eligible, reached, tuple(_fingerprint(activities, window) for window in windows)
+    )
+
+
+def _fingerprint(activities: reduce.Activities, window: Span) -> str:
+    """Digest the events of a window."""
+    inside = (activities.times >= to_us(window.start)) & (activities.times < to_us(window.end))
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (activities.times[inside], activities.words[inside]):
+        digest.update(part.tobytes())
+    return digest.hexdigest()

@@ -17,6 +17,7 @@ from likelier.instance import Instance
 from likelier.runs.execute import Bench, carry_on
 from likelier.runs.records import LeaseLostError, Run, Watch
 from likelier.service.instances import whole_instance
+from likelier.service.outcomes import look_after
 from likelier.service.runs import claim, lease
 from likelier.service.segments import evaluate_after
 from likelier.service.workspace import Workspace
@@ -61,6 +62,7 @@ def work_on(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> No
     except LeaseLostError:
         return
     evaluate_after(workspace, run)
+    look_after(workspace, run)
 
 
 def bench(workspace: Workspace) -> Bench:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InternalEr
 from likelier.errors import StorageError, TransientError, UsageError
 
 PATIENCE = 30.0
-HEAD = "0004"
+HEAD = "0005"
 _MIGRATION_LOCK = 0x6C696B656C696572  # "likelier": PostgreSQL names its advisory locks by numbers
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from likelier.errors import UnknownNameError, UsageError
-from likelier.store.tables import insights, instance_versions, instances, runs
+from likelier.store.tables import insights, instance_versions, instances, outcomes, runs
 
 
 class Status(StrEnum):
@@ -136,6 +136,7 @@ def remove(connection: Connection, instance_id: str, *, now: dt.datetime, kept_r
     """
     of_instance = sa.select(runs.c.id).where(runs.c.instance_id == instance_id)
     connection.execute(sa.delete(insights).where(insights.c.run_id.in_(of_instance)))
+    connection.execute(sa.delete(outcomes).where(outcomes.c.run_id.in_(of_instance)))
     connection.execute(sa.delete(runs).where(runs.c.instance_id == instance_id))
     connection.execute(
         sa.update(instances).where(instances.c.id == instance_id).values(deleted_at=now, kept_run=kept_run)

@@ -103,6 +103,18 @@ insights = sa.Table(
     sa.Column("document", sa.JSON, nullable=False),
 )
 
+outcomes = sa.Table(
+    "outcomes",
+    metadata,
+    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("data_versions", sa.JSON, nullable=False),
+    sa.Column("known_until", Moment, nullable=False),
+    sa.Column("computed_at", Moment, nullable=False),
+    sa.Column("corrections", sa.JSON, nullable=False),
+)
+
 segments = sa.Table(
     "segments",
     metadata,

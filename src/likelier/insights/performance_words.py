@@ -1,0 +1,75 @@
+"""Whether it came true, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from likelier.insights import words
+from likelier.insights.charts import percent
+from likelier.insights.pages import day
+
+
+def headline(runs: Sequence[Mapping[str, Any]], deed: str) -> list[str]:
+    """Say what came of the latest run whose outcomes are known, and how sure that is."""
+    if not runs:
+        return ["No run has given scores yet."]
+    closed = [run for run in runs if run["state"] != "open"]
+    if not closed:
+        return [f"Nothing can be said yet: the first outcome window closes on {day(runs[0]['until'])}."]
+    run = closed[-1]
+    said = [words.bucket_words(bucket, run, deed if bucket == "high" else None) for bucket in ("high", "low")]
+    return [f"Scored on {day(run['cut_off'])}.", *filter(None, said), order(run), *filter(None, [state(run)])]
+
+
+def order(run: Mapping[str, Any]) -> str:
+    """Compare the AUC that was promised with the one that came true.
+
+    >>> order({"promised": {"auc": {"value": 0.8}}, "auc": {"value": 0.78, "low": 0.75, "high": 0.81}})
+    'The AUC was 0.78 (0.75 – 0.81), as the 0.80 that was promised allows.'
+    >>> order({"promised": {"auc": {"value": 0.8}}, "auc": {"value": 0.7, "low": 0.67, "high": 0.73}})
+    'The AUC was 0.70 (0.67 – 0.73), less than the 0.80 that was promised.'
+    """
+    auc, promised = run["auc"], (run["promised"].get("auc") or {}).get("value")
+    if auc is None:
+        return "Everybody or nobody met the goal, so there is no order to judge."
+    said = f"The AUC was {auc['value']:.2f} ({auc['low']:.2f} – {auc['high']:.2f})"
+    if promised is None:
+        return f"{said}."
+    if auc["low"] <= promised <= auc["high"]:
+        return f"{said}, as the {promised:.2f} that was promised allows."
+    return f"{said}, {'less' if auc['value'] < promised else 'more'} than the {promised:.2f} that was promised."
+
+
+def state(run: Mapping[str, Any]) -> str:
+    """Say how far a run's figures are settled, and what late events changed."""
+    if run["state"] == "open":
+        return f"Open: the outcome window closes on {day(run['until'])}."
+    said = []
+    if run["state"] == "provisional":
+        said.append(f"Provisional until the data reaches {day(run['settles'])}: late events may still come.")
+    if run["corrections"]:
+        first, last = run["corrections"][0]["before"], run["corrections"][-1]["after"]
+        was, here = (f"{each['all']['qualifying']:,} of {each['all']['profiles']:,}" for each in (first, last))
+        said.append(f"Corrected after late events: {here} met the goal, not {was}.")
+    return " ".join(said)
+
+
+def rates(told: Mapping[str, Any]) -> str:
+    """Write expected and actual of some people.
+
+    >>> rates({"profiles": 10, "expected": 0.4, "rate": 0.5, "low": 0.24, "high": 0.76})
+    '40% → 50% (24% – 76%)'
+    >>> rates({"profiles": 10, "expected": 0.4, "rate": None}), rates({"profiles": 0})
+    ('40% → ?', '–')
+    """
+    if not told["profiles"]:
+        return "–"
+    if told["rate"] is None:
+        return f"{percent(told['expected'])} → ?"
+    return f"{percent(told['expected'])} → {percent(told['rate'])} ({percent(told['low'])} – {percent(told['high'])})"
+
+
+def newest_of_each_moment(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of several runs at one moment keep the newest: a line has one point at a time."""
+    return list({run["cut_off"]: run for run in runs}.values())
