@@ -21,6 +21,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from likelier.phrases import join, say
+
 
 class LikelierError(Exception):
     """Base of all errors raised on purpose."""
@@ -67,19 +69,19 @@ class StorageError(LikelierError):
 
 
 TITLES = {
-    400: "NOT ENOUGH OBJECTIVE",
-    401: "NOT ENOUGH POPULATION",
-    402: "BAD MODEL",
-    403: "INELIGIBLE SCORES",
-    405: "NO SCORING DATA",
-    407: "NOT ENOUGH HISTORICAL EVENT DATA",
-    408: "NO RECENT DATA FOR ELIGIBLE",
-    409: "NO OBJECTIVE",
-    410: "NO POPULATION",
-    411: "NO INPUT DATA AFTER ETL",
-    412: "NO EVENT AFTER ETL",
-    413: "SINGLE VALUE IN OBJECTIVE",
-    414: "NO INFLUENTIAL FACTORS",
+    400: say("NOT ENOUGH OBJECTIVE"),
+    401: say("NOT ENOUGH POPULATION"),
+    402: say("BAD MODEL"),
+    403: say("INELIGIBLE SCORES"),
+    405: say("NO SCORING DATA"),
+    407: say("NOT ENOUGH HISTORICAL EVENT DATA"),
+    408: say("NO RECENT DATA FOR ELIGIBLE"),
+    409: say("NO OBJECTIVE"),
+    410: say("NO POPULATION"),
+    411: say("NO INPUT DATA AFTER ETL"),
+    412: say("NO EVENT AFTER ETL"),
+    413: say("SINGLE VALUE IN OBJECTIVE"),
+    414: say("NO INFLUENTIAL FACTORS"),
 }
 
 
@@ -104,7 +106,7 @@ class RunError(LikelierError):
         return TITLES[self.code]
 
     def __str__(self) -> str:
-        return f"{self.code} {self.title}: {self.message}"
+        return join([f"{self.code} ", self.title, ": ", self.message], "")
 
 
 def nearest(found: str, known: Iterable[str], count: int = 3) -> list[str]:

@@ -11,6 +11,7 @@ import ibis
 from ibis.expr.types import BooleanValue
 
 from likelier.errors import ConditionError
+from likelier.phrases import join, say
 
 
 class Condition(ABC):
@@ -31,7 +32,7 @@ class Condition(ABC):
 
     def denial(self) -> str:
         """Say its exact opposite in plain English."""
-        return f"not ({self.words()})"
+        return say("not ({condition})", condition=self.words())
 
     def __and__(self, other: Condition) -> Condition:
         return all_of((self, other))
@@ -57,7 +58,8 @@ class Combination(Condition):
         return frozenset().union(*(part.fields for part in self.parts))
 
     def words(self) -> str:
-        return f" {self.word} ".join(_bracketed(part) for part in self.parts)
+        told = [_bracketed(part) for part in self.parts]
+        return join([each for part in told for each in (self.word, part)][1:])
 
     def __repr__(self) -> str:
         return "(" + f" {self.sign} ".join(repr(part) for part in self.parts) + ")"
@@ -66,7 +68,7 @@ class Combination(Condition):
 class And(Combination):
     """All of them hold."""
 
-    word, sign = "and", "&"
+    word, sign = say("and"), "&"
 
     def holds(self, events: ibis.Table) -> BooleanValue:
         return ibis.and_(*(part.holds(events) for part in self.parts))
@@ -75,7 +77,7 @@ class And(Combination):
 class Or(Combination):
     """At least one of them holds."""
 
-    word, sign = "or", "|"
+    word, sign = say("or"), "|"
 
     def holds(self, events: ibis.Table) -> BooleanValue:
         return ibis.or_(*(part.holds(events) for part in self.parts))
@@ -133,4 +135,4 @@ def _flattened(kind: type[Combination], conditions: Iterable[Condition]) -> Iter
 
 
 def _bracketed(part: Condition) -> str:
-    return f"({part.words()})" if isinstance(part, Combination) else part.words()
+    return join(["(", part.words(), ")"], "") if isinstance(part, Combination) else part.words()

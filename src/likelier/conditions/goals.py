@@ -14,6 +14,7 @@ from typing import Literal
 
 from likelier.conditions.condition import Condition
 from likelier.conditions.words import ANYTHING, Deed, Tense, days, deed, listed
+from likelier.phrases import join, say
 
 Match = Literal["all", "any"]
 
@@ -34,13 +35,13 @@ class EventRule:
     at_least: int = 1
 
     def words(self, tense: Tense = "present") -> str:
-        times = f" at least {self.at_least} times" if self.at_least > 1 else ""
-        return self._deed.said(tense) + times
+        said = self._deed.said(tense)
+        return join([said, say("at least {n} times", n=self.at_least)]) if self.at_least > 1 else said
 
     def denial(self, tense: Tense = "present") -> str:
         """Say that it does not happen."""
         if self.at_least > 1:
-            return f"{self._deed.said(tense)} fewer than {self.at_least} times"
+            return join([self._deed.said(tense), say("fewer than {n} times", n=self.at_least)])
         return self._deed.denied(tense)
 
     @property
@@ -69,7 +70,7 @@ class Goal:
         >>> Goal((bought, came), "any", occurs=False, window_days=7).words()
         'does not make a purchase and does not visit a web page within 7 days'
         """
-        return f"{self._what('present')} within {days(self.window_days)}"
+        return say("{deed} within {days}", deed=self._what("present"), days=days(self.window_days))
 
     def deed(self) -> str:
         """Say what those who meet the goal will do; reads after "will".
@@ -108,13 +109,12 @@ class Population:
         'had any activity in the last 45 days'
         """
         what = listed([rule.words("past") for rule in self.events], _joining(self.match)) or ANYTHING.said("past")
-        return f"{what} in the last {days(self.lookback_days)}" + self._except()
-
-    def _except(self) -> str:
+        asked = say("{deed} in the last {days}", deed=what, days=days(self.lookback_days))
         if not self.exclude:
-            return ""
-        return ", except those who " + listed([rule.words("past") for rule in self.exclude], "or") + " in that time"
+            return asked
+        left_out = listed([rule.words("past") for rule in self.exclude], say("or"))
+        return say("{deed}, except those who {others} in that time", deed=asked, others=left_out)
 
 
 def _joining(match: Match) -> str:
-    return "and" if match == "all" else "or"
+    return say("and") if match == "all" else say("or")

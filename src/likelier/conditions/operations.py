@@ -13,6 +13,7 @@ from ibis.expr.types import Value as IbisValue
 from likelier.conditions.condition import Condition
 from likelier.conditions.values import Value, show, write_value
 from likelier.datasets import Field, FieldType
+from likelier.phrases import join, say
 from likelier.timespan import Span
 
 Takes = Literal["nothing", "one", "list"]
@@ -75,18 +76,21 @@ class OnField(Condition):
         return frozenset({self.field.path})
 
     def words(self) -> str:
-        some = "some " if self.field.array else ""
-        return f"{some}{self.field.path} {self.says}{self.object()}"
+        subject = say("some {field}", field=self.field.path) if self.field.array else self.field.path
+        return self._told(subject, self.says)
 
     def nothing_satisfies(self) -> str:
         """Say that there is a value and none satisfies it."""
         if self.field.array:
-            return f"no {self.field.path} {self.says}{self.object()}"
-        return f"{self.field.path} {self.denies}{self.object()}"
+            return self._told(say("no {field}", field=self.field.path), self.says)
+        return self._told(self.field.path, self.denies)
 
-    def object(self) -> str:
+    def _told(self, subject: str, verb: str) -> str:
+        return join([subject, verb, *self.object()])
+
+    def object(self) -> list[str]:
         """Say what the field is compared with."""
-        return ""
+        return []
 
     def stated(self) -> Statement:
         """Give it as it is written."""
@@ -100,13 +104,13 @@ class Exists(OnField):
     """There is a value."""
 
     operator, opposite, fits, takes = "exists", "not_exists", ANY, "nothing"
-    says, denies = "exists", "does not exist"
+    says, denies = say("exists"), say("does not exist")
 
     def satisfied(self, value: IbisValue) -> BooleanValue:
         return value.notnull()
 
     def denial(self) -> str:
-        return f"{self.field.path} {self.denies}"
+        return join([self.field.path, self.denies])
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,8 +143,8 @@ class Comparison(OnField):
 
     value: Value
 
-    def object(self) -> str:
-        return f" {show(self.value)}"
+    def object(self) -> list[str]:
+        return [show(self.value)]
 
     def stated(self) -> Statement:
         return replace(super().stated(), value=write_value(self.value))
@@ -148,7 +152,7 @@ class Comparison(OnField):
 
 class GreaterThan(Comparison):
     operator, opposite, fits = "greater_than", "", ORDERED
-    says = "is greater than"
+    says = say("is greater than")
 
     def satisfied(self, value: Any) -> BooleanValue:
         return value >= _literal(self.value.end) if isinstance(self.value, Span) else value > _literal(self.value)
@@ -156,7 +160,7 @@ class GreaterThan(Comparison):
 
 class GreaterOrEqual(Comparison):
     operator, opposite, fits = "greater_or_equal", "", ORDERED
-    says = "is at least"
+    says = say("is at least")
 
     def satisfied(self, value: Any) -> BooleanValue:
         return value >= _literal(self.value.start if isinstance(self.value, Span) else self.value)
@@ -164,7 +168,7 @@ class GreaterOrEqual(Comparison):
 
 class LessThan(Comparison):
     operator, opposite, fits = "less_than", "", ORDERED
-    says = "is less than"
+    says = say("is less than")
 
     def satisfied(self, value: Any) -> BooleanValue:
         return value < _literal(self.value.start if isinstance(self.value, Span) else self.value)
@@ -172,7 +176,7 @@ class LessThan(Comparison):
 
 class LessOrEqual(Comparison):
     operator, opposite, fits = "less_or_equal", "", ORDERED
-    says = "is at most"
+    says = say("is at most")
 
     def satisfied(self, value: Any) -> BooleanValue:
         return value < _literal(self.value.end) if isinstance(self.value, Span) else value <= _literal(self.value)
@@ -190,8 +194,8 @@ class Cased(Comparison):
     def constant(self) -> Any:
         return self.folded(_literal(self.value))
 
-    def object(self) -> str:
-        return super().object() + (" in any case" if self.ignore_case else "")
+    def object(self) -> list[str]:
+        return [*super().object(), *_case(self.ignore_case)]
 
     def stated(self) -> Statement:
         return replace(super().stated(), ignore_case=self.ignore_case)
@@ -199,7 +203,7 @@ class Cased(Comparison):
 
 class Equals(Cased):
     operator, opposite, fits = "equals", "not_equals", ANY
-    says, denies = "is", "is not"
+    says, denies = say("is"), say("is not")
 
     def satisfied(self, value: Any) -> BooleanValue:
         if isinstance(self.value, Span):
@@ -215,15 +219,15 @@ class In(OnField):
     ignore_case: bool = False
 
     operator, opposite, fits, takes = "in", "not_in", LISTED, "list"
-    says, denies = "is one of", "is none of"
+    says, denies = say("is one of"), say("is none of")
 
     def satisfied(self, value: Any) -> BooleanValue:
         if self.field.type is FieldType.MOMENT:
             return ibis.or_(*(_within(value, span) for span in self.values if isinstance(span, Span)))
         return _folded(value, self.ignore_case).isin([_folded(_literal(one), self.ignore_case) for one in self.values])
 
-    def object(self) -> str:
-        return " " + ", ".join(map(show, self.values)) + (" in any case" if self.ignore_case else "")
+    def object(self) -> list[str]:
+        return [", ".join(map(show, self.values)), *_case(self.ignore_case)]
 
     def stated(self) -> Statement:
         values = [write_value(value) for value in self.values]
@@ -232,7 +236,7 @@ class In(OnField):
 
 class StartsWith(Cased):
     operator, opposite, fits = "starts_with", "not_starts_with", TEXT
-    says, denies = "starts with", "does not start with"
+    says, denies = say("starts with"), say("does not start with")
 
     def satisfied(self, value: Any) -> BooleanValue:
         return self.folded(value).startswith(self.constant())
@@ -240,7 +244,7 @@ class StartsWith(Cased):
 
 class EndsWith(Cased):
     operator, opposite, fits = "ends_with", "not_ends_with", TEXT
-    says, denies = "ends with", "does not end with"
+    says, denies = say("ends with"), say("does not end with")
 
     def satisfied(self, value: Any) -> BooleanValue:
         return self.folded(value).endswith(self.constant())
@@ -248,7 +252,7 @@ class EndsWith(Cased):
 
 class Contains(Cased):
     operator, opposite, fits = "contains", "not_contains", TEXT
-    says, denies = "contains", "does not contain"
+    says, denies = say("contains"), say("does not contain")
 
     def satisfied(self, value: Any) -> BooleanValue:
         return self.folded(value).contains(self.constant())
@@ -256,10 +260,14 @@ class Contains(Cased):
 
 class Matches(Cased):
     operator, opposite, fits = "matches", "", TEXT
-    says = "matches"
+    says = say("matches")
 
     def satisfied(self, value: Any) -> BooleanValue:
         return value.re_search(("(?i)" if self.ignore_case else "") + str(self.value))
+
+
+def _case(ignored: bool) -> list[str]:  # noqa: FBT001
+    return [say("in any case")] if ignored else []
 
 
 def _folded(text: Any, ignore_case: bool) -> Any:  # noqa: FBT001

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from likelier.conditions.condition import Condition
 from likelier.conditions.operations import Equals, Exists, GreaterOrEqual, GreaterThan
+from likelier.phrases import Phrase, join, say_many
 
 Tense = Literal["present", "past", "base"]
 
@@ -26,14 +27,31 @@ class Deed:
     present: str
     past: str
     rest: str
+    what: str = ""
 
     def said(self, tense: Tense) -> str:
         verb = {"base": self.base, "present": self.present, "past": self.past}[tense]
-        return f"{verb} {self.rest}"
+        return self._phrase(verb)
 
     def denied(self, tense: Tense) -> str:
         helper = {"base": "", "present": "does ", "past": "did "}[tense]
-        return f"{helper}not {self.base} {self.rest}"
+        return self._phrase(f"{helper}not {self.base}")
+
+    def templates(self) -> list[str]:
+        """Give the texts it is said with; a translator needs each form whole."""
+        forms = [
+            self.present,
+            self.past,
+            self.base,
+            f"does not {self.base}",
+            f"did not {self.base}",
+            f"not {self.base}",
+        ]
+        return [f"{form} {self.rest}" for form in forms]
+
+    def _phrase(self, verb: str) -> str:
+        values = {"what": self.what} if self.what else {}
+        return Phrase(f"{verb} {self.rest}".format(**values), f"{verb} {self.rest}", values)
 
 
 def _regular(base: str, rest: str) -> Deed:
@@ -42,6 +60,9 @@ def _regular(base: str, rest: str) -> Deed:
 
 
 ANYTHING = Deed("have", "has", "had", "any activity")
+NAMED = Deed("do", "does", "did", '"{what}"')
+DESCRIBED = Deed("have", "has", "had", "an event where {what}")
+TYPED = Deed("have", "has", "had", 'a "{what}" event')
 
 _COUNTED = {
     "commerce.productListViews.value": _regular("view", "a product list"),
@@ -85,8 +106,8 @@ def deed(condition: Condition, name: str) -> Deed:
     if known := _standard(condition):
         return known
     if name != condition.words():
-        return Deed("do", "does", "did", f'"{name}"')
-    return Deed("have", "has", "had", f"an event where {condition.words()}")
+        return replace(NAMED, what=name)
+    return replace(DESCRIBED, what=condition.words())
 
 
 def _standard(condition: Condition) -> Deed | None:
@@ -102,13 +123,19 @@ def _standard(condition: Condition) -> Deed | None:
 
 
 def _event(event_type: str) -> Deed:
-    return Deed("have", "has", "had", f'a "{event_type}" event')
+    return replace(TYPED, what=event_type)
+
+
+def templates() -> list[str]:
+    """Give every text that deeds are said with."""
+    deeds = [ANYTHING, NAMED, DESCRIBED, TYPED, *_COUNTED.values(), *_PRESENT.values(), *_EVENT_TYPES.values()]
+    return list(dict.fromkeys(text for deed in deeds for text in deed.templates()))
 
 
 def listed(parts: list[str], word: str) -> str:
     """Join parts with a word: "a", "a and b", "a, b and c"."""
-    return f" {word} ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    return join([join(parts[:-1], ", "), word, parts[-1]]) if len(parts) > 1 else join(parts)
 
 
 def days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"
+    return say_many("{n} day", "{n} days", count)

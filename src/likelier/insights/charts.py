@@ -17,6 +17,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+from likelier.phrases import Phrase, join, number, say
+
 Option = dict[str, Any]
 Part = Mapping[str, Any]
 
@@ -24,6 +26,7 @@ BUCKETS = ("low", "medium", "high")
 SIGNS = {"low": "▼", "medium": "●", "high": "▲"}
 LOW_END, HIGH_START = 25, 75
 MOST_CATEGORIES = 12
+NAMES = {"low": say("Low"), "medium": say("Medium"), "high": say("High")}
 
 LINE = "path://M0 10h26v3h-26z"
 DASHES = "path://M0 10h6v2h-6zM10 10h6v2h-6zM20 10h6v2h-6z"
@@ -103,12 +106,16 @@ def ring(scores: Part, propensity_type: str, look: Look | None = None) -> Option
     total = sum(scores[bucket] for bucket in BUCKETS)
     slices = [
         {
-            "name": look.say(bucket.capitalize()),
+            "name": look.say(NAMES[bucket]),
             "value": scores[bucket],
             "itemStyle": {"color": colours[bucket]},
             # A sign on a sliver would hang over its neighbours.
             "label": {"show": scores[bucket] > 0.04 * total, "formatter": SIGNS[bucket]},
-            "tooltip": _tip(f"{look.say(bucket.capitalize())}: {scores[bucket]:,} ({share(scores[bucket], total)})"),
+            "tooltip": _tip(
+                look.say(
+                    join([NAMES[bucket], ": ", number(scores[bucket]), " (", share(scores[bucket], total), ")"], "")
+                )
+            ),
         }
         for bucket in reversed(BUCKETS)
         if scores[bucket]
@@ -123,7 +130,7 @@ def ring(scores: Part, propensity_type: str, look: Look | None = None) -> Option
         "data": slices,
     }
     middle = {
-        "text": f"{total:,}",
+        "text": look.say(number(total)),
         "subtext": look.say("scored"),
         "left": "center",
         "top": "center",
@@ -132,6 +139,10 @@ def ring(scores: Part, propensity_type: str, look: Look | None = None) -> Option
         "subtextStyle": {"color": look.palette.soft, "fontSize": 13},
     }
     return _chart(look, title=middle, tooltip=_tooltip(look, "item"), series=[pie])
+
+
+def _signed(bucket: str) -> str:
+    return join([SIGNS[bucket], NAMES[bucket]])
 
 
 def distribution(histogram: Sequence[int], propensity_type: str, look: Look | None = None) -> Option:
@@ -143,7 +154,16 @@ def distribution(histogram: Sequence[int], propensity_type: str, look: Look | No
         {
             "value": count,
             "itemStyle": {"color": colours[bucket_of((bin_ + 0.5) * width)]},
-            "tooltip": _tip(f"{look.say('Score')} {brief(bin_ * width)} – {brief((bin_ + 1) * width)}: {count:,}"),
+            "tooltip": _tip(
+                look.say(
+                    say(
+                        "Score {start} – {end}: {n:,}",
+                        start=brief(bin_ * width),
+                        end=brief((bin_ + 1) * width),
+                        n=count,
+                    )
+                )
+            ),
         }
         for bin_, count in enumerate(histogram)
     ]
@@ -159,7 +179,7 @@ def distribution(histogram: Sequence[int], propensity_type: str, look: Look | No
         "itemStyle": {"color": "transparent"},
         "label": {"position": "top", "color": look.palette.soft, "fontSize": 12},
         "data": [
-            [{"name": f"{SIGNS[bucket]} {look.say(bucket.capitalize())}", "xAxis": start}, {"xAxis": end}]
+            [{"name": look.say(_signed(bucket)), "xAxis": start}, {"xAxis": end}]
             for bucket, start, end in (("low", 0, LOW_END), ("medium", LOW_END, HIGH_START), ("high", HIGH_START, 100))
         ],
     }
@@ -179,7 +199,7 @@ def distribution(histogram: Sequence[int], propensity_type: str, look: Look | No
     )
 
 
-def spread_rows(factor: Part, say: Callable[[str], str] = str) -> list[tuple[str, dict[str, float]]]:
+def spread_rows(factor: Part, said: Callable[[str], str] = str) -> list[tuple[str, dict[str, float]]]:
     """Give the bins of a factor's values: the name of each, and the share of every bucket's customers in it.
 
     Of many categories the most common stay and the others are put together; those without a value stand last.
@@ -193,10 +213,12 @@ def spread_rows(factor: Part, say: Callable[[str], str] = str) -> list[tuple[str
         for place, name in enumerate(_bin_names(factor))
     ]
     if factor["kind"] == "category" and len(rows) > MOST_CATEGORIES:
-        rows = _most_common(rows, say("other values"))
+        rows = _most_common(rows, said(say("other values")))
     missing = factor.get("missing") or {}
     if any(missing.values()):
-        rows.append((say(factor.get("absent") or "no value"), {key: float(missing.get(key) or 0) for key in BUCKETS}))
+        rows.append(
+            (said(factor.get("absent") or say("no value")), {key: float(missing.get(key) or 0) for key in BUCKETS})
+        )
     return rows
 
 
@@ -269,7 +291,7 @@ def spread(factor: Part, propensity_type: str, look: Look | None = None) -> Opti
             | {
                 "axisLabel": {"show": False},
                 "splitLine": {"show": False},
-                "name": f"{SIGNS[bucket]} {look.say(bucket.capitalize())}",
+                "name": look.say(_signed(bucket)),
                 "nameLocation": "middle",
                 "nameRotate": 0,
                 "nameGap": 12,
@@ -280,7 +302,7 @@ def spread(factor: Part, propensity_type: str, look: Look | None = None) -> Opti
         series=[
             {
                 "type": "bar",
-                "name": look.say(bucket.capitalize()),
+                "name": look.say(NAMES[bucket]),
                 "xAxisIndex": panel,
                 "yAxisIndex": panel,
                 "barCategoryGap": "14%",
@@ -291,8 +313,11 @@ def spread(factor: Part, propensity_type: str, look: Look | None = None) -> Opti
                 "data": [
                     {
                         "value": shares[bucket],
-                        "label": {"show": shares[bucket] >= 0.005, "formatter": f"{100 * shares[bucket]:.0f}%"},
-                        "tooltip": _tip(f"{look.say(bucket.capitalize())}, {name}: {percent(shares[bucket])}"),
+                        "label": {
+                            "show": shares[bucket] >= 0.005,
+                            "formatter": look.say(percent(round(shares[bucket], 2))),
+                        },
+                        "tooltip": _tip(look.say(join([NAMES[bucket], ", ", name, ": ", percent(shares[bucket])], ""))),
                     }
                     for name, shares in rows
                 ],
@@ -309,9 +334,16 @@ def lift(deciles: Sequence[Part], look: Look | None = None) -> Option:
         {
             "value": tenth["lift"],
             "tooltip": _tip(
-                f"{decile_name(tenth['decile'])}: {times(tenth['lift'])}"
-                f"{interval(tenth.get('lift_low'), tenth.get('lift_high'), times)}\n"
-                f"{tenth['qualifying']:,} / {tenth['profiles']:,}"
+                look.say(
+                    join(
+                        [
+                            *(decile_name(tenth["decile"]), ": ", times(tenth["lift"])),
+                            *(interval(tenth.get("lift_low"), tenth.get("lift_high"), times), "\n"),
+                            *(number(tenth["qualifying"]), " / ", number(tenth["profiles"])),
+                        ],
+                        "",
+                    )
+                )
             ),
         }
         for tenth in deciles
@@ -360,6 +392,7 @@ def lift(deciles: Sequence[Part], look: Look | None = None) -> Option:
 def gains(points: Sequence[Part], at: float = 0.2, look: Look | None = None) -> Option:
     """Draw the share of the buyers reached when the best-ranked share of customers is targeted."""
     look = look or Look()
+    model, chance = look.say("this model"), look.say(say("at random"))
     reached = [[_points(point["fraction"], 1), _points(point["reached"], 1)] for point in points]
     per_cent = {"axisLabel": {"formatter": "{value}%", "color": look.palette.soft}}
     here = {
@@ -373,7 +406,7 @@ def gains(points: Sequence[Part], at: float = 0.2, look: Look | None = None) -> 
     return _chart(
         look,
         grid=_grid(top=30, bottom=30),
-        legend=_legend(look, {look.say("this model"): LINE, look.say("at random"): DASHES}),
+        legend=_legend(look, {model: LINE, chance: DASHES}),
         tooltip=_tooltip(look, "axis") | {"show": False},  # the line one aims with is the reading
         xAxis=_numbers(look, min=0, max=100, interval=20, splitLine={"show": False})
         | _axis_name(look, look.say("customers targeted, best first"), 28)
@@ -382,7 +415,7 @@ def gains(points: Sequence[Part], at: float = 0.2, look: Look | None = None) -> 
         series=[
             {
                 "type": "line",
-                "name": look.say("this model"),
+                "name": model,
                 "data": reached,
                 "symbol": "none",
                 "lineStyle": {"width": 3, "color": look.palette.accent},
@@ -392,7 +425,7 @@ def gains(points: Sequence[Part], at: float = 0.2, look: Look | None = None) -> 
             },
             {
                 "type": "line",
-                "name": look.say("at random"),
+                "name": chance,
                 "data": [[0, 0], [100, 100]],
                 "symbol": "none",
                 "lineStyle": {"width": 1.5, "type": "dashed", "color": look.palette.soft},
@@ -405,14 +438,22 @@ def gains(points: Sequence[Part], at: float = 0.2, look: Look | None = None) -> 
 def calibration(points: Sequence[Part], look: Look | None = None) -> Option:
     """Draw what was predicted against what came true, with intervals; a sound probability lies on the diagonal."""
     look = look or Look()
+    model, right = look.say("this model"), look.say(say("exactly right"))
     end = _axis_end(points)
     dots = [
         {
             "value": [_points(point["mean_probability"]), _points(point["rate"])],
             "tooltip": _tip(
-                f"{look.say('predicted')} {percent(point['mean_probability'])}, "
-                f"{look.say('came true')} {percent(point['rate'])}"
-                f"{interval(point.get('low'), point.get('high'), percent)}\n{point['profiles']:,}"
+                look.say(
+                    join(
+                        [
+                            *(say("predicted"), " ", percent(point["mean_probability"]), ", "),
+                            *(say("came true"), " ", percent(point["rate"])),
+                            *(interval(point.get("low"), point.get("high"), percent), "\n", number(point["profiles"])),
+                        ],
+                        "",
+                    )
+                )
             ),
         }
         for point in points
@@ -429,7 +470,7 @@ def calibration(points: Sequence[Part], look: Look | None = None) -> Option:
     return _chart(
         look,
         grid=_grid(top=30, bottom=30, left=24),
-        legend=_legend(look, {look.say("this model"): "circle", look.say("exactly right"): DASHES}),
+        legend=_legend(look, {model: "circle", right: DASHES}),
         tooltip=_tooltip(look, "item"),
         xAxis=_numbers(look, min=0, max=end, splitLine={"show": False})
         | _axis_name(look, look.say("predicted probability"), 28)
@@ -438,7 +479,7 @@ def calibration(points: Sequence[Part], look: Look | None = None) -> Option:
         series=[
             {
                 "type": "scatter",
-                "name": look.say("this model"),
+                "name": model,
                 "data": dots,
                 "symbolSize": 11,
                 "itemStyle": {"color": look.palette.accent, "opacity": 1},
@@ -452,7 +493,7 @@ def calibration(points: Sequence[Part], look: Look | None = None) -> Option:
             },
             {
                 "type": "line",
-                "name": look.say("exactly right"),
+                "name": right,
                 "data": [[0, 0], [end, end]],
                 "symbol": "none",
                 "silent": True,
@@ -471,13 +512,13 @@ def over_time(runs: Sequence[Part], propensity_type: str, look: Look | None = No
     look = look or Look()
     colours = bucket_colours(propensity_type, look.palette)
     end = _rates_end([run["buckets"][bucket] for run in runs for bucket in BUCKETS])
-    keys = {f"{SIGNS[bucket]} {look.say(bucket.capitalize())}": bucket for bucket in reversed(BUCKETS)}
+    keys = {look.say(_signed(bucket)): bucket for bucket in reversed(BUCKETS)}
     icons = {name: SHAPES[bucket] for name, bucket in keys.items()}
     series = [part for name, bucket in keys.items() for part in _rate_lines(runs, bucket, name, colours[bucket], look)]
     # Two lines without points explain the dashes in the legend.
     series += [
-        {"type": "line", "name": look.say(name), "data": [], "itemStyle": {"color": look.palette.soft}}
-        for name in ("expected", "actual")
+        {"type": "line", "name": name, "data": [], "itemStyle": {"color": look.palette.soft}}
+        for name in (look.say("expected"), look.say("actual"))
     ]
     return _chart(
         look,
@@ -498,9 +539,17 @@ def _rate_lines(runs: Sequence[Part], bucket: str, name: str, colour: str, look:
             "value": [run["at"], _points(rates["rate"])],
             "itemStyle": {"color": look.palette.card if run.get("provisional") else colour, "borderColor": colour},
             "tooltip": _tip(
-                f"{name}, {run['at'][:10]}: {look.say('actual')} {percent(rates['rate'])}"
-                f"{interval(rates['low'], rates['high'], percent)}\n{look.say('expected')} {percent(rates['expected'])}"
-                f"\n{rates['qualifying']:,} / {rates['profiles']:,}"
+                look.say(
+                    join(
+                        [
+                            *(name, ", ", run["at"][:10], ": ", say("actual"), " ", percent(rates["rate"])),
+                            *(interval(rates["low"], rates["high"], percent), "\n"),
+                            *(say("expected"), " ", percent(rates["expected"]), "\n"),
+                            *(number(rates["qualifying"]), " / ", number(rates["profiles"])),
+                        ],
+                        "",
+                    )
+                )
             ),
         }
         for run, rates in happened
@@ -573,8 +622,15 @@ def did_and_did_not(histograms: Part, look: Look | None = None) -> Option:
                     {
                         "value": share,
                         "tooltip": _tip(
-                            f"{name}, {look.say('Score')} {brief(place * width)} – {brief((place + 1) * width)}: "
-                            f"{percent(share)}"
+                            look.say(
+                                say(
+                                    "{name}, score {start} – {end}: {share}",
+                                    name=name,
+                                    start=brief(place * width),
+                                    end=brief((place + 1) * width),
+                                    share=percent(share),
+                                )
+                            )
                         ),
                     }
                     for place, share in enumerate(shares[key])
@@ -607,17 +663,17 @@ def promised_and_came_true(promised: Sequence[Part], came: Sequence[Part], look:
 # Numbers as people read them
 
 
-def brief(number: float) -> str:
+def brief(value: float) -> str:
     """Write a number with the three figures that matter most; whole numbers below ten thousand stay whole.
 
     >>> [brief(number) for number in (3, 2.5, 0.12345, 0.0000123, 12_345, 1_250_000, -40, 1234.5)]
     ['3', '2.5', '0.123', '0.0000123', '12.3k', '1.25M', '-40', '1,234']
     """
-    size = abs(number)
+    size = abs(value)
     for limit, unit, letter in ((1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if size >= limit:
-            return f"{number / unit:.3g}{letter}"
-    return f"{number:,.0f}" if size >= 1000 else format(Decimal(f"{number:.3g}"), "f")
+            return _written(f"{value / unit:.3g}", letter)
+    return _written(f"{value:,.0f}" if size >= 1000 else format(Decimal(f"{value:.3g}"), "f"))
 
 
 def percent(part: float | None) -> str:
@@ -630,7 +686,7 @@ def percent(part: float | None) -> str:
         return "–"
     value = 100 * part
     digits = 0 if abs(value) >= 9.95 or value == 0 else 1 if abs(value) >= 0.1 else 2
-    return f"{_rounded(value, digits)}%"
+    return _written(_rounded(value, digits), "%")
 
 
 def share(part: float, whole: float) -> str:
@@ -648,7 +704,16 @@ def times(factor: float | None) -> str:
     >>> times(2.14), times(None)
     ('2.1×', '–')
     """
-    return "–" if factor is None else f"{factor:.2g}×" if factor < 0.95 else f"{factor:,.1f}×"
+    return "–" if factor is None else _written(f"{factor:.2g}" if factor < 0.95 else f"{factor:,.1f}", "×")
+
+
+def _written(digits: str, sign: str = "") -> Phrase:
+    """Remember a number as it was written, for languages that write it in another way.
+
+    >>> _written("1,234.5", "%").template, _written("1,234.5", "%").values
+    ('{digits:number}%', {'digits': '1,234.5'})
+    """
+    return Phrase(digits + sign, "{digits:number}" + sign, {"digits": digits})
 
 
 def interval(low: float | None, high: float | None, write: Callable[[float | None], str]) -> str:
@@ -657,7 +722,7 @@ def interval(low: float | None, high: float | None, write: Callable[[float | Non
     >>> interval(0.1, 0.2, percent), interval(None, None, percent)
     (' (10% – 20%)', '')
     """
-    return "" if low is None or high is None else f" ({write(low)} – {write(high)})"
+    return "" if low is None or high is None else join([" (", write(low), " – ", write(high), ")"], "")
 
 
 def decile_name(decile: int) -> str:
@@ -666,7 +731,7 @@ def decile_name(decile: int) -> str:
     >>> decile_name(1), decile_name(4)
     ('top 10%', '30–40%')
     """
-    return "top 10%" if decile == 1 else f"{10 * (decile - 1)}–{10 * decile}%"
+    return say("top 10%") if decile == 1 else join([str(10 * (decile - 1)), "–", percent(decile / 10)], "")
 
 
 # The parts all charts share

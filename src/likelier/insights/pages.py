@@ -10,7 +10,6 @@ Apache ECharts is taken from the NiceGUI package, compressed and written into th
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import functools
 import gzip
 import hashlib
@@ -25,7 +24,7 @@ from markupsafe import Markup
 
 from likelier.insights import charts, words
 from likelier.insights.charts import DARK, LIGHT, Look, Option
-from likelier.timespan import UTC
+from likelier.phrases import day, number
 
 THEMES = (("light", LIGHT), ("dark", DARK))
 
@@ -60,27 +59,8 @@ def page(
     )
 
 
-def day(at: str | dt.datetime | None) -> str:
-    """Write a moment as a day, with its time when it is not midnight UTC.
-
-    >>> day("2011-11-01T00:00:00+00:00"), day("2011-11-01T09:05:00Z"), day(None)
-    ('1 Nov 2011', '1 Nov 2011, 09:05 UTC', '–')
-    """
-    if not at:
-        return "–"
-    at = moment(at)
-    date = f"{at.day} {at:%b %Y}"
-    return date if (at.hour, at.minute, at.second, at.microsecond) == (0, 0, 0, 0) else f"{date}, {at:%H:%M} UTC"
-
-
-def moment(at: str | dt.datetime) -> dt.datetime:
-    """Read a moment of a record."""
-    at = at if isinstance(at, dt.datetime) else dt.datetime.fromisoformat(at)
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
-def count(number: float | None) -> str:
-    return "–" if number is None else f"{number:,}"
+def count(value: float | None) -> str:
+    return "–" if value is None else number(value)
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from typing import Any
 
 from likelier.insights import words
 from likelier.insights.charts import percent
-from likelier.insights.pages import day
+from likelier.phrases import day
 
 
 def headline(runs: Sequence[Mapping[str, Any]], deed: str) -> list[str]:

@@ -14,7 +14,9 @@ import yaml
 from likelier.errors import TITLES
 from likelier.insights import charts, words
 from likelier.insights.charts import Look, Option
-from likelier.insights.pages import count, day, moment, page
+from likelier.insights.pages import count, page
+from likelier.phrases import day, join, number, say
+from likelier.phrases import moment_of as moment
 
 TARGETED = 0.2
 
@@ -88,7 +90,7 @@ class Page:
         self.scores: Mapping[str, Any] = scores if self.scored else {}
         self.deed = words.deed(insights)
         self.to_do = words.to(self.deed)
-        self.to_do_in_time = self.to_do + words.within(self.instance)
+        self.to_do_in_time = words.in_time(self.to_do, self.instance)
         self.auc: dict[str, Any] = {key: (self.metrics.get("auc") or {}).get(key) for key in ("value", "low", "high")}
 
     # What happened
@@ -99,7 +101,12 @@ class Page:
 
     @property
     def state_words(self) -> str:
-        return {"success": "Success", "training_issue": "Training issue"}.get(self.state, self.state.capitalize())
+        return {
+            "success": say("Success"),
+            "training_issue": say("Training issue"),
+            "failed": say("Failed"),
+            "cancelled": say("Cancelled"),
+        }.get(self.state, self.state.capitalize())
 
     @property
     def problem(self) -> dict[str, Any] | None:
@@ -109,7 +116,7 @@ class Page:
             code = error.get("code")
             title = error.get("title") or TITLES.get(code or 0, "")
             return {
-                "title": " ".join(str(part) for part in (code, title) if part),
+                "title": join([str(part) for part in (code, title) if part]),
                 "message": error.get("message") or "",
                 "suggestions": list(error.get("suggestions") or ()),
             }
@@ -117,7 +124,7 @@ class Page:
             return {"title": self.state_words, "message": str(error), "suggestions": []}
         if self.poor or self.state not in ("success", "running", "queued"):
             return {
-                "title": self.state_words if self.state != "success" else "Poor model",
+                "title": self.state_words if self.state != "success" else say("Poor model"),
                 "message": "",
                 "suggestions": [],
             }
@@ -134,7 +141,7 @@ class Page:
         group = len(histogram) // 10 if len(histogram) % 10 == 0 else 1
         width = 100 / len(histogram) if histogram else 0
         return [
-            (f"{charts.brief(at * width)} – {charts.brief((at + group) * width)}", sum(histogram[at : at + group]))
+            (join([charts.brief(at * width), "–", charts.brief((at + group) * width)]), sum(histogram[at : at + group]))
             for at in range(0, len(histogram), group)
         ]
 
@@ -208,7 +215,9 @@ class Page:
         start, end = self._timeline_ends
         return Windows(
             role=role,
-            when=day(first) if len(together) == 1 else f"{len(together)} cut-offs, {day(first)} – {day(last)}",
+            when=day(first)
+            if len(together) == 1
+            else say("{n} cut-offs, {first} – {last}", n=len(together), first=day(first), last=day(last)),
             look=(_place(first - self._lookback, start, end), _place(last, start, end)),
             outcome=(_place(first, start, end), _place(last + self._outcome, start, end)),
             eligible=_ranged([each.get("eligible") for _, each in together], count),
@@ -238,14 +247,17 @@ class Page:
         history = self.windows.get("history_days")
         needed = self.windows.get("history_needed_days")
         counted = [
-            ("events", self.counts.get("events")),
-            ("customers in the data", self.counts.get("profiles")),
-            ("eligible", self.counts.get("eligible")),
-            ("scored", self.counts.get("scored")),
-            ("examples learnt from", self.counts.get("training_rows")),
-            (f"days of history{f', {needed:,.0f} needed' if needed else ''}", history and round(history)),
+            (say("events"), self.counts.get("events")),
+            (say("customers in the data"), self.counts.get("profiles")),
+            (say("eligible"), self.counts.get("eligible")),
+            (say("scored"), self.counts.get("scored")),
+            (say("examples learnt from"), self.counts.get("training_rows")),
+            (
+                say("days of history, {needed:,.0f} needed", needed=needed) if needed else say("days of history"),
+                history and round(history),
+            ),
         ]
-        return [(label, f"{number:,}") for label, number in counted if number is not None]
+        return [(label, number(value)) for label, value in counted if value is not None]
 
     # How good the model is
 
@@ -265,25 +277,29 @@ class Page:
         precision = metrics.get("pr_auc") or {}
         ranges = charts.interval(precision.get("low"), precision.get("high"), _two)
         rows = [
-            ("Base rate", base, charts.percent(base), "How many met the goal among all who were judged."),
+            (say("Base rate"), base, charts.percent(base), say("How many met the goal among all who were judged.")),
             (
                 "PR-AUC",
                 precision.get("value"),
-                _two(precision.get("value")) + ranges,
-                f"Mean precision over all ways to draw the line; by chance {_two(base)}.",
+                join([_two(precision.get("value")), ranges], ""),
+                say("Mean precision over all ways to draw the line; by chance {base}.", base=_two(base)),
             ),
             (
-                "Brier score",
+                say("Brier score"),
                 metrics.get("brier"),
                 charts.brief(metrics.get("brier") or 0),
-                "Mean squared error of the probabilities; 0 is perfect"
-                + (f", always saying the base rate gives {charts.brief(base * (1 - base))}." if base else "."),
+                say(
+                    "Mean squared error of the probabilities; 0 is perfect, always saying the base rate gives {worst}.",
+                    worst=charts.brief(base * (1 - base)),
+                )
+                if base
+                else say("Mean squared error of the probabilities; 0 is perfect."),
             ),
             (
-                "Calibration error",
+                say("Calibration error"),
                 metrics.get("calibration_error"),
                 charts.brief(metrics.get("calibration_error") or 0),
-                "Mean distance between a probability and what came true.",
+                say("Mean distance between a probability and what came true."),
             ),
         ]
         return [(label, text, meaning) for label, value, text, meaning in rows if value is not None]
@@ -296,19 +312,19 @@ class Page:
         # A run that failed has no insights, but its record knows what it was asked.
         insights, run = self.run | self.insights, self.run
         rows = [
-            ("Run", run.get("id")),
-            ("Outcome", self.state_words),
-            ("Scored as of", day(insights.get("as_of"))),
-            ("Definition", run.get("version") and f"version {run['version']}"),
-            ("Started", day(run.get("started_at"))),
-            ("Finished", day(run.get("finished_at"))),
-            ("Probabilities", _calibrated(insights.get("calibrated"))),
-            ("Seed", insights.get("seed")),
+            (say("Run"), run.get("id")),
+            (say("Outcome"), self.state_words),
+            (say("Scored as of"), day(insights.get("as_of"))),
+            (say("Definition"), run.get("version") and say("version {n}", n=run["version"])),
+            (say("Started"), day(run.get("started_at"))),
+            (say("Finished"), day(run.get("finished_at"))),
+            (say("Probabilities"), _calibrated(insights.get("calibrated"))),
+            (say("Seed"), insights.get("seed")),
             *(
-                (f"Data: {name}", f"version {version}")
+                (say("Data: {name}", name=name), say("version {n}", n=version))
                 for name, version in (insights.get("data_versions") or {}).items()
             ),
-            *((f"Time: {stage}", took) for stage, took in self.timings),
+            *((say("Time: {stage}", stage=stage), took) for stage, took in self.timings),
         ]
         return [(label, str(value)) for label, value in rows if value not in (None, "–")]
 
@@ -319,7 +335,7 @@ class Page:
     @property
     def timings(self) -> list[tuple[str, str]]:
         timings = self.run.get("timings") or {}
-        return [(str(stage), f"{float(seconds):,.1f} s") for stage, seconds in timings.items()]
+        return [(str(stage), number(float(seconds), ",.1f", " s")) for stage, seconds in timings.items()]
 
     # The charts
 
@@ -349,18 +365,18 @@ def _spread_rows(spread: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
 
 
 def _calibrated(how: str | None) -> str | None:
-    return "as the model gives them" if how == "raw" else how
+    return say("as the model gives them") if how == "raw" else how
 
 
 def _ranged(numbers: Sequence[float | None], write: Callable[[float | None], str]) -> str:
     """Write the least and the greatest, once where they read the same."""
-    known = [number for number in numbers if number is not None]
+    known = [each for each in numbers if each is not None]
     ends = [write(min(known)), write(max(known))] if known else [write(None)]
-    return " – ".join(dict.fromkeys(ends))
+    return join(list(dict.fromkeys(ends)), " – ")
 
 
-def _two(number: float | None) -> str:
-    return "–" if number is None else f"{number:.2f}"
+def _two(value: float | None) -> str:
+    return "–" if value is None else number(value, ".2f")
 
 
 def _place(moment: dt.datetime, start: dt.datetime, end: dt.datetime) -> float:

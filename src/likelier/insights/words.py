@@ -8,18 +8,19 @@ from itertools import pairwise
 from typing import Any
 
 from likelier.insights.charts import percent, times
+from likelier.phrases import Phrase, join, number, say, say_many
 
 POOR_AUC = 0.65
 
 NOT_FOR = (
-    "Setting prices or price points.",
-    (
+    say("Setting prices or price points."),
+    say(
         "Deciding whether an offer makes somebody likelier to act. That is uplift: compare people who got the offer "
         "with similar people who did not."
     ),
-    "Choosing which of thousands of products to recommend to a person.",
-    "Naming the stage of a buying journey a person is in.",
-    "Predicting something that has never happened yet, such as the sale of a product that is not launched.",
+    say("Choosing which of thousands of products to recommend to a person."),
+    say("Naming the stage of a buying journey a person is in."),
+    say("Predicting something that has never happened yet, such as the sale of a product that is not launched."),
 )
 
 
@@ -29,7 +30,8 @@ def to(phrase: str) -> str:
     >>> to("make a purchase"), to("not make a purchase")
     ('to make a purchase', 'not to make a purchase')
     """
-    return f"not to {phrase.removeprefix('not ')}" if phrase.startswith("not ") else f"to {phrase}"
+    english = f"not to {phrase.removeprefix('not ')}" if phrase.startswith("not ") else f"to {phrase}"
+    return Phrase(english, "to {deed}", {"deed": phrase})
 
 
 def deed(insights: Mapping[str, Any]) -> str:
@@ -38,13 +40,19 @@ def deed(insights: Mapping[str, Any]) -> str:
     >>> deed({"goal_deed": "make a purchase"}), deed({})
     ('make a purchase', 'meet the goal')
     """
-    return str(insights.get("goal_deed") or "meet the goal")
+    return str(insights.get("goal_deed") or say("meet the goal"))
 
 
-def within(instance: Mapping[str, Any]) -> str:
-    """Name the outcome window: ``in the next 30 days``."""
+def in_time(phrase: str, instance: Mapping[str, Any]) -> str:
+    """Add the outcome window.
+
+    >>> in_time("to make a purchase", {"goal": {"window_days": 30}})
+    'to make a purchase in the next 30 days'
+    """
     days = (instance.get("goal") or {}).get("window_days")
-    return "" if days is None else " in the next day" if days == 1 else f" in the next {days} days"
+    if days is None:
+        return phrase
+    return say_many("{deed} in the next day", "{deed} in the next {n} days", days, deed=phrase)
 
 
 def out_of(probability: float) -> str:
@@ -54,9 +62,9 @@ def out_of(probability: float) -> str:
     ['71 of 100', '4 of 1,000', '1 of 10,000', 'none', '100 of 100']
     """
     if probability <= 0:
-        return "none"
+        return say("none")
     group = 100 if probability >= 0.0095 else 1000 if probability >= 0.00095 else 10_000
-    return f"{max(1, round(probability * group)):,} of {group:,}"
+    return say("{some:,} of {all:,}", some=max(1, round(probability * group)), all=group)
 
 
 def headline(insights: Mapping[str, Any]) -> list[str]:
@@ -73,9 +81,9 @@ def headline(insights: Mapping[str, Any]) -> list[str]:
     scores = insights.get("scores") or {}
     total = sum(scores.get(bucket) or 0 for bucket in ("low", "medium", "high"))
     if not total:
-        return ["Nobody was scored."]
-    promise = deed(insights) + within(insights["instance"])
-    sentences = [f"{total:,} customer{'s' if total > 1 else ''} scored."]
+        return [say("Nobody was scored.")]
+    promise = in_time(to(deed(insights)), insights["instance"])
+    sentences = [say_many("{n:,} customer scored.", "{n:,} customers scored.", total)]
     for bucket in ("high", "medium", "low"):
         if bucket == "medium" and len(sentences) > 1:
             continue
@@ -88,12 +96,19 @@ def _bucket_sentence(bucket: str, scores: Mapping[str, Any], promise: str | None
     count, expected = scores.get(bucket) or 0, (scores.get("expected") or {}).get(bucket)
     if not count:
         return None
-    start = f"{count:,} {'is' if count == 1 else 'are'} {bucket}"
+    start = {
+        "high": say_many("{n:,} is high", "{n:,} are high", count),
+        "medium": say_many("{n:,} is medium", "{n:,} are medium", count),
+        "low": say_many("{n:,} is low", "{n:,} are low", count),
+    }[bucket]
     if expected is None:
-        return start + "."
+        return join([start, "."], "")
+    some = out_of(expected)
+    said = say("{start}: expect {some}", start=start, some=some)
+    if promise:
+        said = say("{start}: expect {some} of them {to_do}", start=start, some=some, to_do=promise)
     mean = scores.get("mean_probability")
-    against = f", {compared(expected / mean)}" if mean else ""
-    return f"{start}: expect {out_of(expected)}{f' of them {to(promise)}' if promise else ''}{against}."
+    return join([said, ", ", compared(expected / mean), "."] if mean else [said, "."], "")
 
 
 def bucket_words(bucket: str, came: Mapping[str, Any], deed: str | None) -> str:
@@ -120,15 +135,23 @@ def compared(ratio: float) -> str:
     ['2.1 times the average', 'about the average', '0.8 times the average', 'a third of the average', \
 'an eighth of the average', 'less than a tenth of the average']
     """
-    parts = {2: "half", 3: "a third of", 4: "a quarter of", 5: "a fifth of", 6: "a sixth of", 7: "a seventh of"}
-    parts |= {8: "an eighth of", 9: "a ninth of", 10: "a tenth of"}
     if 0.95 <= ratio < 1.05:
-        return "about the average"
+        return say("about the average")
     if ratio >= 0.6:
-        return f"{ratio:,.1f} times the average"
+        return say("{ratio:,.1f} times the average", ratio=ratio)
     if ratio < 0.095:
-        return "less than a tenth of the average"
-    return f"{parts[round(1 / ratio)]} the average"
+        return say("less than a tenth of the average")
+    return {
+        2: say("half the average"),
+        3: say("a third of the average"),
+        4: say("a quarter of the average"),
+        5: say("a fifth of the average"),
+        6: say("a sixth of the average"),
+        7: say("a seventh of the average"),
+        8: say("an eighth of the average"),
+        9: say("a ninth of the average"),
+        10: say("a tenth of the average"),
+    }[round(1 / ratio)]
 
 
 def quality(auc: float | None) -> str:
@@ -138,25 +161,31 @@ def quality(auc: float | None) -> str:
     ['unknown', 'poor', 'fair', 'good', 'very good']
     """
     if auc is None:
-        return "unknown"
-    return "poor" if auc < POOR_AUC else "fair" if auc < 0.75 else "good" if auc < 0.85 else "very good"
+        return say("unknown")
+    if auc < POOR_AUC:
+        return say("poor")
+    return say("fair") if auc < 0.75 else say("good") if auc < 0.85 else say("very good")
 
 
 def auc_words(auc: Mapping[str, Any]) -> str:
     """Say what an AUC means."""
     if auc.get("value") is None:
-        return "There is no AUC: it needs customers of both outcomes in the judging window."
-    chance = ""
-    if auc.get("low") is not None and auc.get("high") is not None:
-        chance = (
-            f" How much of that may be chance: the 95% interval runs from {auc['low']:.2f} to {auc['high']:.2f}; "
-            "more customers make it narrower."
-        )
-    return (
+        return say("There is no AUC: it needs customers of both outcomes in the judging window.")
+    meaning = say(
         "Take any customer who met the goal and any who did not: "
-        f"in {round(100 * auc['value'])} of 100 such pairs the model gives the first the higher score. "
-        f"50 would be a coin toss, 100 a perfect order.{chance}"
+        "in {right} of 100 such pairs the model gives the first the higher score. "
+        "50 would be a coin toss, 100 a perfect order.",
+        right=round(100 * auc["value"]),
     )
+    if auc.get("low") is None or auc.get("high") is None:
+        return meaning
+    chance = say(
+        "How much of that may be chance: the 95% interval runs from {low:.2f} to {high:.2f}; "
+        "more customers make it narrower.",
+        low=auc["low"],
+        high=auc["high"],
+    )
+    return join([meaning, chance])
 
 
 def lift_words(deciles: Sequence[Mapping[str, Any]]) -> str:
@@ -164,9 +193,11 @@ def lift_words(deciles: Sequence[Mapping[str, Any]]) -> str:
     if not deciles or deciles[0].get("lift") is None:
         return ""
     best = deciles[0]
-    return (
-        f"Of the tenth ranked best, {percent(best['rate'])} met the goal: {times(best['lift'])} the average. "
-        "A good model falls from left to right; the whiskers are 95% intervals."
+    return say(
+        "Of the tenth ranked best, {rate} met the goal: {lift} the average. "
+        "A good model falls from left to right; the whiskers are 95% intervals.",
+        rate=percent(best["rate"]),
+        lift=times(best["lift"]),
     )
 
 
@@ -193,9 +224,12 @@ def gains_words(points: Sequence[Mapping[str, Any]], fraction: float, deed: str)
     got = reached(points, fraction)
     if got is None or not fraction:
         return ""
-    return (
-        f"Target the top {percent(fraction)}: reach {percent(got)} of those who will {deed}, "
-        f"{got / fraction:.1f} times random."
+    return say(
+        "Target the top {part}: reach {reached} of those who will {deed}, {times:.1f} times random.",
+        part=percent(fraction),
+        reached=percent(got),
+        deed=deed,
+        times=got / fraction,
     )
 
 
@@ -204,9 +238,10 @@ def calibration_words(metrics: Mapping[str, Any]) -> str:
     error = metrics.get("calibration_error")
     if error is None:
         return ""
-    return (
-        f"On average a probability is {100 * error:.1f} percentage points away from what came true. "
-        "Dots on the dashed line are exactly right; above it more came true than predicted, below it less."
+    return say(
+        "On average a probability is {points:.1f} percentage points away from what came true. "
+        "Dots on the dashed line are exactly right; above it more came true than predicted, below it less.",
+        points=100 * error,
     )
 
 
@@ -217,8 +252,9 @@ def effect(contribution: float | None, direction: str = "") -> str:
     ('odds × 2.0', 'odds ÷ 2.0', 'odds × 1.04', 'both ways')
     """
     if direction == "mixed":
-        return "both ways"
+        return say("both ways")
     if contribution is None:
         return ""
     ratio = math.exp(min(abs(contribution), 20))
-    return f"odds {'÷' if contribution < 0 else '×'} {ratio:,.{2 if ratio < 1.095 else 1}f}"
+    written = number(ratio, ",.2f" if ratio < 1.095 else ",.1f")
+    return say("odds ÷ {ratio}", ratio=written) if contribution < 0 else say("odds × {ratio}", ratio=written)

@@ -9,6 +9,7 @@ import numpy as np
 
 from likelier.errors import RunError
 from likelier.instance import Question
+from likelier.phrases import say
 from likelier.windows import LEAST_LOOKBACK_DAYS, Calendar
 
 LEAST_QUALIFYING = 500
@@ -55,66 +56,118 @@ def check_history(calendar: Calendar) -> None:
     if there >= needed:
         return
     lookback = max(LEAST_LOOKBACK_DAYS, calendar.lookback_days)
-    suggestions = [f"Add {needed - there:.0f} days of older events, or wait until enough have come."]
+    suggestions = [
+        say("Add {missing:.0f} days of older events, or wait until enough have come.", missing=needed - there)
+    ]
     if (shorter := int(there - lookback)) >= 1:
-        suggestions.insert(0, f"Predict {shorter} days ahead instead of {calendar.outcome_days} (goal.window_days).")
+        suggestions.insert(
+            0,
+            say(
+                "Predict {shorter} days ahead instead of {outcome} (goal.window_days).",
+                shorter=shorter,
+                outcome=calendar.outcome_days,
+            ),
+        )
     if calendar.lookback_days > LEAST_LOOKBACK_DAYS and there - calendar.outcome_days >= LEAST_LOOKBACK_DAYS:
         fitting = int(there - calendar.outcome_days)
         suggestions.insert(
-            0, f"Look back {fitting} days for eligible people instead of {calendar.lookback_days} (lookback_days)."
+            0,
+            say(
+                "Look back {fitting} days for eligible people instead of {lookback} (lookback_days).",
+                fitting=fitting,
+                lookback=calendar.lookback_days,
+            ),
         )
     raise RunError(
         407,
-        f"The events cover {there:.1f} days, from {calendar.history_start:%Y-%m-%d} to {calendar.as_of:%Y-%m-%d}. "
-        f"Looking back {lookback} days and ahead {calendar.outcome_days} needs {needed}.",
+        say(
+            "The events cover {there:.1f} days, from {first} to {last}. "
+            "Looking back {lookback} days and ahead {outcome} needs {needed}.",
+            there=there,
+            first=f"{calendar.history_start:%Y-%m-%d}",
+            last=f"{calendar.as_of:%Y-%m-%d}",
+            lookback=lookback,
+            outcome=calendar.outcome_days,
+            needed=needed,
+        ),
         suggestions,
     )
 
 
 def check_counts(counts: Counts, calendar: Calendar, question: Question, suggestions: Sequence[str] = ()) -> None:
     """Raise the RunError of the first floor that is missed."""
-    span = f"{calendar.labelled[0]:%Y-%m-%d} to {calendar.judge:%Y-%m-%d}"
+    span = say("{first} to {last}", first=f"{calendar.labelled[0]:%Y-%m-%d}", last=f"{calendar.judge:%Y-%m-%d}")
     goal = question.goal.words()
     if not counts.examples:
         raise RunError(
             410,
-            f"Nobody was eligible (who {question.population.words()}) at any past cut-off from {span}.",
-            suggestions or ["Look back further (eligible_population.lookback_days) or loosen its events."],
+            say(
+                "Nobody was eligible (who {population}) at any past cut-off from {span}.",
+                population=question.population.words(),
+                span=span,
+            ),
+            suggestions or [say("Look back further (eligible_population.lookback_days) or loosen its events.")],
         )
     if not counts.goal_events:
         raise RunError(
             409,
-            f"The goal's events never happened before {calendar.as_of:%Y-%m-%d}: what has never happened cannot be "
-            f"predicted ({goal}).",
-            ["Check the goal's conditions against the data: likelier datasets DATASET."],
+            say(
+                "The goal's events never happened before {as_of}: "
+                "what has never happened cannot be predicted ({goal}).",
+                as_of=f"{calendar.as_of:%Y-%m-%d}",
+                goal=goal,
+            ),
+            [say("Check the goal's conditions against the data: likelier datasets DATASET.")],
         )
     if not counts.positives:
         raise RunError(
             413,
-            f"None of the {counts.examples:,} past examples from {span} met the goal ({goal}): "
-            "there is nothing to tell apart.",
-            suggestions or ["Lengthen the outcome window (goal.window_days) or widen the population."],
+            say(
+                "None of the {examples:,} past examples from {span} met the goal ({goal}): "
+                "there is nothing to tell apart.",
+                examples=counts.examples,
+                span=span,
+                goal=goal,
+            ),
+            suggestions or [say("Lengthen the outcome window (goal.window_days) or widen the population.")],
         )
     if counts.positives == counts.examples:
         raise RunError(
             413,
-            f"All {counts.examples:,} past examples from {span} met the goal ({goal}): there is nothing to tell apart.",
-            suggestions or ["Shorten the outcome window, ask for more (at_least), or widen the population."],
+            say(
+                "All {examples:,} past examples from {span} met the goal ({goal}): there is nothing to tell apart.",
+                examples=counts.examples,
+                span=span,
+                goal=goal,
+            ),
+            suggestions or [say("Shorten the outcome window, ask for more (at_least), or widen the population.")],
         )
     if counts.examples < LEAST_QUALIFYING + LEAST_OTHERS:
         raise RunError(
             401,
-            f"The past holds {counts.examples:,} eligible examples from {span}; "
-            f"{LEAST_QUALIFYING + LEAST_OTHERS:,} are needed.",
-            suggestions or ["Look back further (eligible_population.lookback_days) or add older events."],
+            say(
+                "The past holds {examples:,} eligible examples from {span}; {needed:,} are needed.",
+                examples=counts.examples,
+                span=span,
+                needed=LEAST_QUALIFYING + LEAST_OTHERS,
+            ),
+            suggestions or [say("Look back further (eligible_population.lookback_days) or add older events.")],
         )
     if counts.positives < LEAST_QUALIFYING or counts.examples - counts.positives < LEAST_OTHERS:
         others = counts.examples - counts.positives
         raise RunError(
             400,
-            f"Of {counts.examples:,} past examples from {span}, {counts.positives:,} met the goal ({goal}) and "
-            f"{others:,} did not; {LEAST_QUALIFYING} of each are needed.",
-            suggestions or ["Change the outcome window (goal.window_days) or widen the population."],
+            say(
+                "Of {examples:,} past examples from {span}, {positives:,} met the goal ({goal}) and "
+                "{others:,} did not; {needed} of each are needed.",
+                examples=counts.examples,
+                span=span,
+                positives=counts.positives,
+                goal=goal,
+                others=others,
+                needed=LEAST_QUALIFYING,
+            ),
+            suggestions or [say("Change the outcome window (goal.window_days) or widen the population.")],
         )
 
 
@@ -123,13 +176,21 @@ def check_scoring(counts: Counts, calendar: Calendar, question: Question) -> Non
     if not counts.to_score:
         raise RunError(
             405,
-            f"As of {calendar.as_of:%Y-%m-%d} nobody is eligible: who {question.population.words()}.",
-            ["Ingest the newest events.", "Run as of a date within the data: --as-of."],
+            say(
+                "As of {as_of} nobody is eligible: who {population}.",
+                as_of=f"{calendar.as_of:%Y-%m-%d}",
+                population=question.population.words(),
+            ),
+            [say("Ingest the newest events."), say("Run as of a date within the data: --as-of.")],
         )
     if not counts.recently_active:
         raise RunError(
             408,
-            f"None of the {counts.to_score:,} eligible people has any event in the {LEAST_LOOKBACK_DAYS} days "
-            f"before {calendar.as_of:%Y-%m-%d}.",
-            ["Ingest the newest events.", "Run as of a date within the data: --as-of."],
+            say(
+                "None of the {people:,} eligible people has any event in the {days} days before {as_of}.",
+                people=counts.to_score,
+                days=LEAST_LOOKBACK_DAYS,
+                as_of=f"{calendar.as_of:%Y-%m-%d}",
+            ),
+            [say("Ingest the newest events."), say("Run as of a date within the data: --as-of.")],
         )

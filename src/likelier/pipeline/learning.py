@@ -23,6 +23,7 @@ from likelier.features.kernel import compute
 from likelier.model import artifact, calibrate
 from likelier.model.evaluate import metrics, wilson
 from likelier.model.train import Booster, fit, log_odds, used_features
+from likelier.phrases import say
 from likelier.pipeline.asking import Asked, load_asked
 from likelier.pipeline.reading import Progress
 from likelier.timespan import DAY, to_us
@@ -93,9 +94,16 @@ def train(calendar: Calendar, seed: int, folder: Path, out: Path, progress: Prog
     if not (taught.tells_apart and asked.tells_apart):
         raise RunError(
             402,
-            f"No model can be judged: at the cut-off {calendar.judge:%Y-%m-%d} {int(asked.labels.sum()):,} of "
-            f"{len(asked):,} examples met the goal, and {int(taught.labels.sum()):,} of {len(taught):,} before it.",
-            ["Change the outcome window (goal.window_days) or widen the population."],
+            say(
+                "No model can be judged: at the cut-off {judge} {met:,} of {asked:,} examples met the goal, "
+                "and {met_before:,} of {asked_before:,} before it.",
+                judge=f"{calendar.judge:%Y-%m-%d}",
+                met=int(asked.labels.sum()),
+                asked=len(asked),
+                met_before=int(taught.labels.sum()),
+                asked_before=len(taught),
+            ),
+            [say("Change the outcome window (goal.window_days) or widen the population.")],
         )
     past = screened(past, taught)
     taught_matrix = past.matrix(taught)

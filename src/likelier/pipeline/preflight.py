@@ -18,6 +18,7 @@ from likelier.backend import Engine
 from likelier.errors import RunError
 from likelier.instance import Instance, Question
 from likelier.lake import Lake
+from likelier.phrases import say, say_many
 from likelier.pipeline import asking, floors
 from likelier.pipeline.reading import Inputs, Source, bind, calendar_of, measure, sort
 from likelier.windows import Calendar, plan
@@ -123,16 +124,21 @@ def _tries(calendar: Calendar) -> Iterator[tuple[int, int]]:
 
 def _choice(outcome: int, lookback: int, calendar: Calendar, counts: floors.Counts) -> dict[str, Any]:
     changed = (
-        f"Predict {outcome} days ahead (goal.window_days: {outcome})"
+        say("Predict {n} days ahead (goal.window_days: {n})", n=outcome)
         if outcome != calendar.outcome_days
-        else f"Look back {lookback} days (eligible_population.lookback_days: {lookback})"
+        else say("Look back {n} days (eligible_population.lookback_days: {n})", n=lookback)
     )
     return {
         "window_days": outcome,
         "lookback_days": lookback,
         "examples": counts.examples,
         "qualifying": counts.positives,
-        "words": f"{changed}: {counts.positives:,} of {counts.examples:,} past examples would meet the goal.",
+        "words": say(
+            "{changed}: {positives:,} of {examples:,} past examples would meet the goal.",
+            changed=changed,
+            positives=counts.positives,
+            examples=counts.examples,
+        ),
     }
 
 
@@ -174,16 +180,24 @@ def usual_gap(silent: np.ndarray) -> int:
 def warnings(found: dict[str, Any]) -> list[str]:
     """Say what does not stop a run but may hurt it."""
     said = [
-        f"No event on {gap['days']} {'day' if gap['days'] == 1 else 'days'} from {gap['first']}: "
-        "was tracking lost? The model takes it as silence."
+        say_many(
+            "No event on {n} day from {first}: was tracking lost? The model takes it as silence.",
+            "No event on {n} days from {first}: was tracking lost? The model takes it as silence.",
+            gap["days"],
+            first=gap["first"],
+        )
         for gap in found.get("gaps", [])
     ]
     if found.get("windows", {}).get("judge") == "held-out profiles":
-        said.append("Too little history for a later cut-off: the model would be judged on held-out people only.")
+        said.append(say("Too little history for a later cut-off: the model would be judged on held-out people only."))
     rates = [row["base_rate"] for row in found.get("counts", {}).get("per_cut_off", []) if row["base_rate"] is not None]
     if len(rates) > 2 and min(rates) > 0 and max(rates) > 2 * min(rates):
         said.append(
-            f"The rate of those who met the goal moved from {min(rates):.1%} to {max(rates):.1%} over the past "
-            "cut-offs: probabilities may be off when it moves again."
+            say(
+                "The rate of those who met the goal moved from {low:.1%} to {high:.1%} over the past "
+                "cut-offs: probabilities may be off when it moves again.",
+                low=min(rates),
+                high=max(rates),
+            )
         )
     return said

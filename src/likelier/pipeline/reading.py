@@ -19,6 +19,7 @@ from likelier.datasets import Dataset, Field, open_dataset, read_dataset
 from likelier.errors import RunError
 from likelier.instance import Attribute, Instance, Question, ask, merged_fields
 from likelier.lake import Lake
+from likelier.phrases import say
 from likelier.timespan import DAY
 
 Progress = Callable[[float, int], None]
@@ -130,17 +131,24 @@ def measure(source: Source, engine: Engine, inputs: Inputs) -> dict[str, Any]:
     if not before:
         raise RunError(
             411,
-            f"{names} holds no event of anyone with an identity '{source.question.namespace}' "
-            f"before {inputs.as_of:%Y-%m-%d}.",
-            ["Choose a later date with --as-of.", "Choose the namespace that the events carry: likelier datasets."],
+            say(
+                "{names} holds no event of anyone with an identity '{namespace}' before {as_of}.",
+                names=names,
+                namespace=source.question.namespace,
+                as_of=f"{inputs.as_of:%Y-%m-%d}",
+            ),
+            [
+                say("Choose a later date with --as-of."),
+                say("Choose the namespace that the events carry: likelier datasets."),
+            ],
         )
     found = engine.table(kept.aggregate(n=kept.count(), first=kept.timestamp.min(), last=kept.timestamp.max()))
     row = found.to_pylist()[0]
     if not row["n"]:
         raise RunError(
             412,
-            f"The exclusions leave none of the {before:,} events of {names}.",
-            ["Loosen the exclusions: an event that matches any of them is not looked at."],
+            say("The exclusions leave none of the {events:,} events of {names}.", events=before, names=names),
+            [say("Loosen the exclusions: an event that matches any of them is not looked at.")],
         )
     return {
         "events": row["n"],
@@ -170,7 +178,11 @@ def newest_event(engine: Engine, lake: Lake, datasets: tuple[str, ...]) -> dt.da
             found.append(engine.table(table.aggregate(newest=table.timestamp.max()))["newest"][0].as_py())
     times = [time for time in found if time is not None]
     if not times:
-        raise RunError(411, f"{', '.join(datasets)} holds no events.", ["Ingest events: likelier ingest DATASET FILE."])
+        raise RunError(
+            411,
+            say("{names} holds no events.", names=", ".join(datasets)),
+            [say("Ingest events: likelier ingest DATASET FILE.")],
+        )
     return max(times)
 
 

@@ -26,6 +26,7 @@ from likelier.features.kernel import compute
 from likelier.insights.summary import Sample, of_scores
 from likelier.instance import Question
 from likelier.model import artifact
+from likelier.phrases import say
 from likelier.pipeline.asking import load_asked
 from likelier.pipeline.reading import Progress
 from likelier.timespan import to_us
@@ -62,8 +63,12 @@ def score(question: Question, as_of: dt.datetime, folder: Path, out: Path, progr
     if float(np.ptp(probability)) < LEAST_SPREAD:
         raise RunError(
             403,
-            f"All {len(raw):,} profiles got the same probability, {probability[0]:.4f}: the scores tell nothing.",
-            ["Add events or attributes that tell people apart.", "Widen the eligible population."],
+            say(
+                "All {profiles:,} profiles got the same probability, {probability:.4f}: the scores tell nothing.",
+                profiles=len(raw),
+                probability=float(probability[0]),
+            ),
+            [say("Add events or attributes that tell people apart."), say("Widen the eligible population.")],
         )
     scale = scores.Scale.of(probability)
     scored = scale.score(probability)

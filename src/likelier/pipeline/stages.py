@@ -25,6 +25,7 @@ from likelier.instance import Question, ask
 from likelier.lake import Lake
 from likelier.model import artifact
 from likelier.model.evaluate import POOR_AUC
+from likelier.phrases import say
 from likelier.pipeline import asking, learning, reading, scoring
 from likelier.pipeline.reading import Inputs, Progress
 from likelier.windows import Calendar
@@ -108,8 +109,12 @@ def _insights(run: Run, _: Path, __: Progress) -> dict[str, Any]:
     if not told:
         raise RunError(
             414,
-            f"None of the model's {len(shown)} factors moves any of the {scored['scored']:,} scores.",
-            ["Add events or attributes that tell people apart."],
+            say(
+                "None of the model's {factors} factors moves any of the {scores:,} scores.",
+                factors=len(shown),
+                scores=scored["scored"],
+            ),
+            [say("Add events or attributes that tell people apart.")],
         )
     return {
         "instance": run.inputs.instance.dump(),
@@ -142,11 +147,13 @@ def notes(windows: dict[str, Any], trained: dict[str, Any]) -> list[str]:
     found = []
     if windows["judge"] == "held-out profiles":
         found.append(
-            "There is too little history for a later cut-off, so the model was judged on people it did not see at the "
-            "same cut-offs. That is a milder test than the future."
+            say(
+                "There is too little history for a later cut-off, so the model was judged on people it did not see at "
+                "the same cut-offs. That is a milder test than the future."
+            )
         )
     if trained["metrics"]["auc"]["low"] < POOR_AUC <= trained["metrics"]["auc"]["value"]:
-        found.append("The interval of the AUC reaches below 0.65: on other data the model may be poor.")
+        found.append(say("The interval of the AUC reaches below 0.65: on other data the model may be poor."))
     return found
 
 

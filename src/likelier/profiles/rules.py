@@ -30,6 +30,7 @@ from likelier.conditions.operations import Exists
 from likelier.conditions.words import days
 from likelier.datasets import Field, FieldType
 from likelier.errors import ConditionError
+from likelier.phrases import join, say
 
 Rule = Condition
 Effect = Literal["raises", "lowers"]
@@ -73,7 +74,8 @@ class ScoreIs(Fact):
     condition: Condition
 
     def words(self) -> str:
-        return f'have a score of "{self.instance}" where {self.condition.words()}'
+        said = self.condition.words()
+        return say('have a score of "{instance}" where {condition}', instance=self.instance, condition=said)
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,16 @@ class FactorActs(Fact):
             raise ConditionError("A factor always has a value: compare it, or leave this out.", "operator")
 
     def words(self) -> str:
-        effect = f"{self.effect} the score" if self.effect else "is a factor of the score"
-        value = f" and {self.value.words()}" if self.value else ""
-        return f'have "{self.factor}" that {effect} of "{self.instance}"{value}'
+        said = {
+            "raises": say('have "{factor}" that raises the score of "{instance}"', **self._names),
+            "lowers": say('have "{factor}" that lowers the score of "{instance}"', **self._names),
+            None: say('have "{factor}" that is a factor of the score of "{instance}"', **self._names),
+        }[self.effect]
+        return join([said, say("and"), self.value.words()]) if self.value else said
+
+    @property
+    def _names(self) -> dict[str, str]:
+        return {"factor": self.factor, "instance": self.instance}
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,7 @@ class AttributeIs(Fact):
     condition: Condition
 
     def words(self) -> str:
-        return f"have {self.condition.words()}"
+        return say("have {condition}", condition=self.condition.words())
 
 
 @dataclass(frozen=True)
@@ -123,9 +132,12 @@ class Did(Fact):
             raise ConditionError(f"{self.last_days} days are no span. Write 1 to {MOST_DAYS}.", "last_days")
 
     def words(self) -> str:
-        times = f" at least {self.at_least} times" if self.at_least > 1 else ""
-        last = f" in the last {days(self.last_days)}" if self.last_days else ""
-        return f"had an event where {self.condition.words()}{times}{last}"
+        said = [say("had an event where {condition}", condition=self.condition.words())]
+        if self.at_least > 1:
+            said.append(say("at least {n} times", n=self.at_least))
+        if self.last_days:
+            said.append(say("in the last {days}", days=days(self.last_days)))
+        return join(said)
 
 
 @dataclass(frozen=True)
@@ -135,7 +147,7 @@ class InSegment(Fact):
     segment: str
 
     def words(self) -> str:
-        return f'are in "{self.segment}"'
+        return say('are in "{segment}"', segment=self.segment)
 
 
 def score_is(instance: str, field: str, condition: Callable[[Field], Condition]) -> Rule:

@@ -30,6 +30,7 @@ from likelier.datasets import open_dataset
 from likelier.errors import LikelierError, RunError, StorageError, TransientError
 from likelier.instance import Instance
 from likelier.lake import Lake
+from likelier.phrases import say
 from likelier.runs.owners import claim_of
 from likelier.runs.records import Failure, LeaseLostError, Progress, Run, RunCancelledError, Watch, scores_table
 from likelier.timespan import next_midnight
@@ -253,13 +254,17 @@ def _publish(run: Run, bench: Bench, heart: Heart) -> None:
 def _bad_model(auc: float, minimum: float) -> RunError:
     return RunError(
         402,
-        f"Of two people, one who did and one who did not, the model put the right one first in {auc:.0%} of the cases "
-        f"(AUC {auc:.3f}); half would be chance, and {minimum:.0%} is the least that is published. "
-        "The scores before stay in use.",
+        say(
+            "Of two people, one who did and one who did not, the model put the right one first in {auc:.0%} of the "
+            "cases (AUC {auc:.3f}); half would be chance, and {minimum:.0%} is the least that is published. "
+            "The scores before stay in use.",
+            auc=auc,
+            minimum=minimum,
+        ),
         (
-            "Choose a goal that follows more closely from what people do.",
-            "Add datasets or custom events that say more about them.",
-            "Try another outcome window.",
+            say("Choose a goal that follows more closely from what people do."),
+            say("Add datasets or custom events that say more about them."),
+            say("Try another outcome window."),
         ),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from likelier.phrases import dump, load, say
 from likelier.runs.records import ACTIVE, Failure, Lease, LeaseLostError, Progress, Run, RunCancelledError, State
 from likelier.store.database import Store
 from likelier.store.tables import insights, instances, runs
@@ -181,7 +182,8 @@ class Ledger:
         document: Mapping[str, Any] | None = None,
         now: dt.datetime,
     ) -> None:
-        error = {**asdict(failure), "suggestions": list(failure.suggestions)}
+        said = {"message": dump(failure.message), "suggestions": [dump(each) for each in failure.suggestions]}
+        error = {**asdict(failure), **said}
         with self._store.write() as connection:
             self._update(connection, run, state=failure.state, error=error, auc=auc, finished_at=now, **_AT_REST)
             if document is not None:
@@ -260,5 +262,5 @@ def _run(row: Any) -> Run:
 def _failure(error: Mapping[str, Any] | None) -> Failure | None:
     if error is None:
         return None
-    suggestions: Sequence[str] = error["suggestions"]
-    return Failure(error["code"], error["title"], error["message"], tuple(suggestions))
+    suggestions = tuple(load(each) for each in error["suggestions"])
+    return Failure(error["code"], say(error["title"]), load(error["message"]), suggestions)

@@ -6,7 +6,7 @@ from functools import partial
 
 from nicegui import ui
 
-from likelier.insights.pages import day
+from likelier.phrases import day
 from likelier.service.workspace import Workspace
 from likelier.store import audit
 from likelier.store.audit import Entry

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from likelier.insights import charts, words
-from likelier.insights.pages import day
 from likelier.insights.reports import TARGETED, Page
+from likelier.phrases import day
 from likelier.ui.figures import figure
 from likelier.ui.language import _, count
 from likelier.ui.parts import block, card, text

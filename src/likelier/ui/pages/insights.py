@@ -13,8 +13,8 @@ from typing import Any
 from nicegui import ui
 
 from likelier.insights import charts, words
-from likelier.insights.pages import day
 from likelier.insights.reports import Page
+from likelier.phrases import day
 from likelier.runs.records import Run, State
 from likelier.service.overview import Overview, Words, in_words, overview, runs_of
 from likelier.service.reports import insights_of, write_report

@@ -10,7 +10,7 @@ from nicegui import ui
 
 from likelier.insights import words
 from likelier.insights.charts import SIGNS, percent
-from likelier.insights.pages import day
+from likelier.phrases import day
 from likelier.service.profiles import find_profile
 from likelier.service.suggest import datasets_to_choose
 from likelier.ui import frame

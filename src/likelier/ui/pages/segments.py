@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from nicegui import context, ui
 
-from likelier.insights.pages import day
+from likelier.phrases import day
 from likelier.service.segments import (
     Wanted,
     create_segment,
