@@ -1,6 +1,7 @@
 """Tokens, users and the audit log: who may do what, and what is kept of it."""
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -128,6 +129,21 @@ def test_wrong_passwords_lock_for_longer_and_longer_and_the_right_one_does_not_h
     assert sign_in(store, PASSWORD, NOW + dt.timedelta(seconds=31 + 61)).user.name == "bob"
     with store.read() as connection:
         assert access.get_user(connection, "bob").failures == 0
+
+
+def test_many_guesses_at_once_are_counted_one_by_one(store, monkeypatch):
+    monkeypatch.setattr(users, "is_password", lambda *_: False)  # looking properly would only take its time
+    with_user(store)
+
+    def guess(_):
+        with pytest.raises(SignInRefusedError):
+            sign_in(store, "wrong")
+
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(guess, range(10)))
+    with store.read() as connection:
+        user = access.get_user(connection, "bob")
+    assert (user.failures, user.locked_until) == (users.FREE_FAILURES, NOW + users.FIRST_LOCK)
 
 
 def test_a_request_from_another_site_cannot_know_the_csrf_token(store):

@@ -1,13 +1,15 @@
 """No route is open by accident."""
 
-import datetime as dt
-
 import pytest
+import sqlalchemy as sa
 
-from likelier.access import tokens
+from likelier.access import tokens, users
 from likelier.access.identity import Actor
 from likelier.access.roles import Permission, Role
+from likelier.access.secrets import digest
 from likelier.api.frame import Needs
+from likelier.store.access import User, add_user
+from likelier.store.tables import sessions
 
 OPEN = {
     "/healthz",
@@ -67,11 +69,7 @@ def test_every_route_of_the_application_is_documented_or_known_to_be_open(app):
         assert route.path_format in documented | OPEN, route.path
 
 
-def test_strangers_and_ended_credentials_are_refused_everywhere(app, client, token, workspace):
-    ended = [token(expires_at=workspace.clock() - dt.timedelta(seconds=1)), token()]
-    with workspace.store.write() as connection:
-        for each in tokens.stored.list_tokens(connection):
-            tokens.revoke(connection, Actor("ann"), each.id, now=workspace.clock())
+def test_strangers_and_ended_credentials_are_refused_everywhere(app, client, ended):
     strangers = [{}, {"authorization": "Bearer x"}, {"authorization": "Basic eDp5"}, {"cookie": "likelier_session=x"}]
     for method, path, permission in operations(app):
         if permission is None:
@@ -80,6 +78,40 @@ def test_strangers_and_ended_credentials_are_refused_everywhere(app, client, tok
             answer = client.request(method, filled(path), headers=headers)
             assert answer.status_code == 401, (method, path, headers)
             assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.fixture
+def ended(token, workspace):
+    """What was good once: an expired and a revoked token, cookies of who signed out, was shut out, or came long ago."""
+    now = workspace.clock()
+    expired, revoked = token(expires_at=now), token()
+    left, shut_out, old = (_visit(workspace, name, now) for name in ("left", "shut out", "old"))
+    with workspace.store.write() as connection:
+        newest = max(tokens.stored.list_tokens(connection), key=lambda each: each.id)
+        tokens.revoke(connection, Actor("ann"), newest.id, now=now)
+        users.sign_out(connection, left)
+        users.disable_user(connection, Actor("ann"), "shut out", now=now)
+        connection.execute(
+            sa.update(sessions).where(sessions.c.digest == digest(old)).values(expires_at=now - users.SESSION)
+        )
+    return [expired, revoked, *({"cookie": f"likelier_session={secret}"} for secret in (left, shut_out, old))]
+
+
+def _visit(workspace, name, now) -> str:
+    user = User(name, name, Role.ADMIN, None, None, now, "ann")
+    with workspace.store.write() as connection:
+        add_user(connection, user)
+    return users.open_session(workspace.store, user, now=now, address=None).secret
+
+
+def test_no_change_is_made_without_the_csrf_token(app, client, workspace):
+    cookie = {"cookie": f"likelier_session={_visit(workspace, 'eve', workspace.clock())}"}
+    for method, path, permission in operations(app):
+        if permission is None or method == "get":
+            continue
+        for csrf in ({}, {"x-csrf-token": "x"}, {"x-csrf-token": ""}):
+            answer = client.request(method, filled(path), headers={**cookie, **csrf}, json={}, params=QUERY)
+            assert (answer.status_code, "CSRF" in answer.text) == (403, True), (method, path)
 
 
 @pytest.mark.parametrize("role", list(Role))

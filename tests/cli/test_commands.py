@@ -249,6 +249,27 @@ def test_a_token_is_printed_once_and_works(terminal):
         assert bearer(connection, secret, now=workspace.clock(), address=None).role == "view"
 
 
+def test_tokens_end_by_themselves_or_when_they_are_revoked(terminal):
+    made = terminal("tokens", "create", "--name", "nightly", "--role", "view", "--expires", "90d", "--json").json
+    plain = terminal("tokens", "create", "--name", "forever", "--role", "view", "--json").json
+    listed = {token["name"]: token for token in terminal("tokens", "list", "--json").json}
+    assert (listed["nightly"]["expires_at"], listed["forever"]["expires_at"]) == (made["expires_at"], None)
+    assert made["token"] not in terminal("tokens", "list").out
+    assert terminal("tokens", "revoke", plain["id"]).code == 0
+    assert [token["valid"] for token in terminal("tokens", "list", "--json").json] == [False, True]
+    for wrong in ("yesterday", "2020-01-01", "-3d", "0d"):
+        answer = terminal("tokens", "create", "--name", "x", "--role", "view", "--expires", wrong)
+        assert (answer.code, answer.err[:6]) == (2, "Error:")
+
+
+def test_users_are_listed_and_given_other_roles(terminal):
+    terminal("users", "create", "ann", "--role", "view", "--password", "correct horse battery")
+    assert terminal("users", "role", "ann", "--role", "manage").code == 0
+    (ann,) = terminal("users", "list", "--json").json
+    assert (ann["name"], ann["role"], ann["signs_in_with"]) == ("ann", "manage", "a password")
+    assert "manage" in terminal("users", "list").out
+
+
 def test_users_are_made_given_passwords_and_shut_out(terminal):
     long, longer = "correct horse battery", "correct horse battery staple"
     assert terminal("users", "create", "ann", "--role", "manage", "--password", long).code == 0

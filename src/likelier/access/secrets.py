@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import secrets
+import threading
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -18,6 +19,8 @@ TOKEN_PREFIX = "likelier_"  # noqa: S105 - so that scanners of repositories reco
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 1024
 _hasher = PasswordHasher()
+# Each look at a password takes 64 MB on purpose; a flood of them must not take all there is.
+_turns = threading.BoundedSemaphore(4)
 
 
 def new_token() -> str:
@@ -49,10 +52,11 @@ def is_password(password: str, stored: str | None) -> bool:
     >>> is_password("wrong", None)
     False
     """
-    try:
-        return _hasher.verify(stored or _nobodys(), password[:LONGEST_PASSWORD]) and stored is not None
-    except (VerificationError, InvalidHashError):
-        return False
+    with _turns:
+        try:
+            return _hasher.verify(stored or _nobodys(), password[:LONGEST_PASSWORD]) and stored is not None
+        except (VerificationError, InvalidHashError):
+            return False
 
 
 @functools.cache

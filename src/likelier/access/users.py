@@ -10,6 +10,7 @@ import datetime as dt
 import hmac
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -81,23 +82,28 @@ def disable_user(connection: Connection, actor: Actor, name: str, *, now: dt.dat
     record(connection, actor, "user.disable", _thing(user), now=now)
 
 
+def told(user: User) -> dict[str, Any]:
+    """All that anybody is told of a user."""
+    shown = {key: getattr(user, key) for key in ("id", "name", "role", "created_at", "created_by", "disabled_at")}
+    return {**shown, "signs_in_with": "the identity provider" if user.subject else "a password"}
+
+
 def sign_in(store: Store, name: str, password: str, *, now: dt.datetime, address: str | None) -> Session:
     """Open a session, or raise :class:`SignInRefusedError`."""
     with store.read() as connection:
         user = stored.find_user(connection, name)
-    locked = user is not None and user.locked_until is not None and now < user.locked_until
     # The password is looked at in any case: how long an answer takes tells nothing.
     right = is_password(password, user.password if user else None)
-    if user is None or user.disabled_at is not None or locked or not right:
-        with store.write() as connection:
+    with store.write() as connection:
+        # Read again and held: of many guesses at once, those beyond the free ones meet the lock of the others.
+        user = stored.find_user(connection, name, hold=True)
+        locked = user is not None and user.locked_until is not None and now < user.locked_until
+        refused = user is None or user.disabled_at is not None or locked or not right
+        if refused:
             _count_failure(connection, user, locked=locked, now=now)
-            record(
-                connection,
-                Actor(name[:200], address=address),
-                "sign_in.refused",
-                Thing("user", "", name[:200]),
-                now=now,
-            )
+            tried = Thing("user", "", name[:200])
+            record(connection, Actor(name[:200], address=address), "sign_in.refused", tried, now=now)
+    if user is None or refused:
         raise SignInRefusedError
     return open_session(store, user, now=now, address=address)
 

@@ -296,11 +296,12 @@ def list_tokens(_: Admin, work: Work) -> dict[str, Any]:
 
 
 @routes.post("/tokens", status_code=201)
-def post_token(actor: Admin, work: Work, name: str, role: Role) -> dict[str, Any]:
-    """Make a token; its secret is answered this once."""
-    token_id = work.new_id()
+def post_token(actor: Admin, work: Work, name: str, role: Role, expires: str | None = None) -> dict[str, Any]:
+    """Make a token, which ends on a date or after days such as `90d`; its secret is answered this once."""
+    token_id, now = work.new_id(), work.clock()
+    ends = tokens.expiry(expires, now) if expires else None
     with work.store.write() as connection:
-        secret = tokens.issue(connection, actor, token_id=token_id, name=name, role=role, now=work.clock())
+        secret = tokens.issue(connection, actor, token_id=token_id, name=name, role=role, now=now, expires_at=ends)
     return {"id": token_id, "token": secret}
 
 
@@ -341,8 +342,8 @@ def _told(found: Overview) -> dict[str, Any]:
 
 
 def _shown(token: stored_access.Token) -> dict[str, Any]:
-    kept = {key: value for key, value in vars(token).items() if key != "digest"}
-    return {key: value.isoformat() if isinstance(value, dt.datetime) else value for key, value in kept.items()}
+    told = tokens.told(token)
+    return {key: value.isoformat() if isinstance(value, dt.datetime) else value for key, value in told.items()}
 
 
 def _revision(if_match: str | None) -> int | None:

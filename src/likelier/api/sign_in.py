@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from likelier.access import users
+from likelier.access.roles import Role
 from likelier.access.users import SESSION, Session, SignInRefusedError
 from likelier.api.frame import COOKIE, workspace_of
 
@@ -65,6 +66,8 @@ def sign_out(request: Request) -> Response:
 
 
 def _admitted(session: Session, following: str, *, secure: bool) -> Response:
+    if following == "/" and session.user.role == Role.AUDIT:
+        following = "/audit"  # the one page that an auditor sees
     answer = RedirectResponse(following, 303)
     seconds = int(SESSION.total_seconds())
     answer.set_cookie(COOKIE, session.secret, max_age=seconds, httponly=True, samesite="lax", secure=secure)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from likelier.access.identity import person_at_the_keyboard
-from likelier.access.roles import Role
 from likelier.cli import judging
+from likelier.cli.access import tokens, users
 from likelier.cli.frame import (
     WORK_FAILED,
     Commands,
@@ -43,7 +43,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-app.add_typer(segments)
+for group in (segments, tokens, users):
+    app.add_typer(group)
 app.command()(judging.backtest)
 app.command()(judging.performance)
 
@@ -365,75 +366,3 @@ def serve(
 
     with opened(home) as workspace:
         run_server(workspace, host, port)
-
-
-tokens = typer.Typer(cls=Commands, no_args_is_help=True, help="Programs' rights to use the API.")
-app.add_typer(tokens, name="tokens")
-
-
-@tokens.command(name="create")
-def create_token(
-    name: Annotated[str, typer.Option(help="What the token is for.")],
-    role: Annotated[Role, typer.Option(help="What it may do.")],
-    home: Home = None,
-    json: Json = False,
-) -> None:
-    """Make a token and print it, once."""
-    from likelier.access.tokens import issue
-
-    with opened(home) as workspace, workspace.store.write() as connection:
-        secret = issue(
-            connection,
-            person_at_the_keyboard(),
-            token_id=workspace.new_id(),
-            name=name,
-            role=role,
-            now=workspace.clock(),
-        )
-    if json:
-        print_json({"token": secret})
-    else:
-        margin().print("This token is shown once:")
-        screen().print(secret, soft_wrap=True)
-
-
-users = typer.Typer(cls=Commands, no_args_is_help=True, help="People who sign in to the web pages.")
-app.add_typer(users, name="users")
-UserName = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
-Password = Annotated[
-    str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for when it is left out.")
-]
-
-
-@users.command(name="create")
-def create_user(
-    name: UserName,
-    role: Annotated[Role, typer.Option(help="What the user may do.")],
-    password: Password,
-    home: Home = None,
-) -> None:
-    """Make a user."""
-    from likelier.access.users import create_user as create
-
-    actor = person_at_the_keyboard()
-    with opened(home) as workspace, workspace.store.write() as connection:
-        user_id = workspace.new_id()
-        create(connection, actor, user_id=user_id, name=name, role=role, password=password, now=workspace.clock())
-
-
-@users.command(name="password")
-def set_password(name: UserName, password: Password, home: Home = None) -> None:
-    """Give a user another password; whoever is signed in as that user is signed out."""
-    from likelier.access.users import set_password as change
-
-    with opened(home) as workspace, workspace.store.write() as connection:
-        change(connection, person_at_the_keyboard(), name, password, now=workspace.clock())
-
-
-@users.command(name="disable")
-def disable_user(name: UserName, home: Home = None) -> None:
-    """Shut a user out, at once."""
-    from likelier.access.users import disable_user as disable
-
-    with opened(home) as workspace, workspace.store.write() as connection:
-        disable(connection, person_at_the_keyboard(), name, now=workspace.clock())

@@ -60,8 +60,9 @@ def edit_user(connection: Connection, user_id: str, **changes: Any) -> None:
     connection.execute(sa.update(users).where(users.c.id == user_id).values(**changes))
 
 
-def find_user(connection: Connection, name: str) -> User | None:
-    return _user(connection, users.c.name == name)
+def find_user(connection: Connection, name: str, *, hold: bool = False) -> User | None:
+    """Find a user by name; `hold` lets no other transaction change it until this one ends."""
+    return _user(connection, users.c.name == name, hold=hold)
 
 
 def get_user(connection: Connection, name: str) -> User:
@@ -130,8 +131,9 @@ def revoke_token(connection: Connection, token_id: str, *, now: dt.datetime) -> 
     )
 
 
-def _user(connection: Connection, *conditions: sa.ColumnElement[bool]) -> User | None:
-    row = connection.execute(sa.select(users).where(*conditions)).one_or_none()
+def _user(connection: Connection, *conditions: sa.ColumnElement[bool], hold: bool = False) -> User | None:
+    query = sa.select(users).where(*conditions)
+    row = connection.execute(query.with_for_update() if hold else query).one_or_none()
     return User(**row._mapping) if row else None  # noqa: SLF001
 
 
