@@ -16,6 +16,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -49,6 +50,18 @@ WRITTEN = WriterProperties(
 
 class ConflictError(TransientError):
     """Somebody else appended since the version this append was computed on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A table at one version."""
+
+    version: int
+    files: tuple[str, ...]
+    schema: pa.Schema
+
+
+_snapshots: dict[tuple[str, str], tuple[int, Snapshot]] = {}
 
 
 @dataclass(frozen=True)
@@ -123,6 +136,34 @@ class Lake:
         except (DeltaError, OSError) as error:
             raise StorageError(f"The table {table} cannot be written: {error}") from error
         return counted.rows
+
+    def snapshot(self, table: str) -> Snapshot | None:
+        """Give the newest version of a table, None when there is no such table.
+
+        Delta numbers the entries of its log, so as long as the next number is not there, what was read before is the
+        newest still: two looks at the log folder instead of reading it.
+        """
+        filesystem, log = self.place(f"{table}/_delta_log")
+        known = _snapshots.get((self.root, table))
+        if known is not None:
+            written, found = known
+            last, following = filesystem.get_file_info([_entry(log, found.version + step) for step in (0, 1)])
+            if last.mtime_ns == written and following.type is pa.fs.FileType.NotFound:
+                return found
+        elif filesystem.get_file_info(log).type is pa.fs.FileType.NotFound:
+            return None
+        table_now = self._find(table)
+        if table_now is None:
+            return None
+        version, schema = table_now.version(), pa.schema(table_now.schema().to_arrow())
+        found = Snapshot(version, tuple(table_now.file_uris()), schema)
+        _snapshots[self.root, table] = (filesystem.get_file_info(_entry(log, version)).mtime_ns, found)
+        return found
+
+    def place(self, name: str) -> tuple[pa.fs.FileSystem, str]:
+        """Give the file system of a file that stands beside the tables, and its path there."""
+        filesystem, root = _filesystem(self.root)
+        return filesystem, f"{root}/{name}"
 
     def exists(self, table: str) -> bool:
         return DeltaTable.is_deltatable(self._uri(table))
@@ -289,6 +330,11 @@ def _metadata(note: Mapping[str, Any]) -> dict[str, str]:
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in note.items()}
 
 
+def _entry(log: str, version: int) -> str:
+    return f"{log}/{version:020}.json"
+
+
+@cache
 def _filesystem(root: str) -> tuple[pa.fs.FileSystem, str]:
     if "://" in root:
         return pa.fs.FileSystem.from_uri(root)

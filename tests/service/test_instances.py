@@ -189,7 +189,7 @@ def test_deleting_takes_runs_and_scores_and_leaves_what_is_on_profiles(
         with workspace.store.read() as connection:
             assert instances.find(connection, created.id) is None
             assert runs.find(connection, run.id) is None
-            assert len(instances.kept(connection)) == left
+            assert len(runs.on_profiles(connection)) == left
         assert workspace.lake.rows(scores_table(created.id)) == 2 * left
         assert engine is not None
     assert log(workspace, action="instance.delete")[0].before["name"] == "Buy"

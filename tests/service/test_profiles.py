@@ -7,8 +7,11 @@ import pytest
 from tests.service.segment_shop import ANN, MOMENT, NEWEST, add_instance, add_scores, open_home, put_events, put_people
 
 from likelier.errors import UnknownNameError
+from likelier.profiles.published import publish_scores
 from likelier.service import segments
-from likelier.service.profiles import UnknownPersonError, find_profile
+from likelier.service.instances import delete_instance
+from likelier.service.profiles import UnknownPersonError, find_profile, publish_profiles
+from likelier.service.workspace import Workspace
 from likelier.timespan import DAY, UTC
 
 
@@ -75,3 +78,38 @@ def test_nobody_and_nowhere(home):
         find_profile(home, "CRMID", "z")
     with pytest.raises(UnknownNameError, match="Did you mean 'CRMID'"):
         find_profile(home, "CRM", "a")
+
+
+def test_what_is_published_is_what_the_lake_says(home, tmp_path):
+    """The same person, found on the shelves and without them."""
+    instance = add_instance(home)
+    run = add_scores(home, instance, {"a": 90.0, "b": 10.0}, tmp_path)
+    segments.create_segment(home, ANN, "Likely", segments.Wanted(instance="Buy again", bucket="high"))
+    looked_for = [("CRMID", "a"), ("CRMID", "b"), ("CRMID", "c"), ("ECID", "cookie-a")]
+    before = [find_profile(home, *one) for one in looked_for]
+    publish_scores(home.lake, instance.id, run.id, tmp_path / f"{run.id}.parquet")
+    publish_profiles(home, run)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Workspace, "engine", None)  # nothing needs it any more
+        assert [find_profile(home, *one) for one in looked_for] == before
+
+
+def test_scores_of_a_run_that_did_not_succeed_are_not_told(home, tmp_path):
+    instance = add_instance(home)
+    run = add_scores(home, instance, {"a": 90.0}, tmp_path)
+    publish_scores(home.lake, instance.id, run.id, tmp_path / f"{run.id}.parquet")
+    publish_scores(home.lake, instance.id, "failed", tmp_path / f"{run.id}.parquet")
+    assert [score["run"] for score in find_profile(home, "CRMID", "a")["scores"]] == [run.id]
+
+
+def test_the_scores_of_the_last_two_runs_stay_on_shelves(home, tmp_path):
+    instance = add_instance(home)
+    runs = []
+    for _ in range(3):
+        runs.append(add_scores(home, instance, {"a": 90.0}, tmp_path))
+        publish_scores(home.lake, instance.id, runs[-1].id, tmp_path / f"{runs[-1].id}.parquet")
+        publish_profiles(home, runs[-1])
+    assert home.lake.names(f"profiles/{instance.id}") == [run.id for run in runs[1:]]
+    delete_instance(home, ANN, instance.id)
+    assert home.lake.names(f"profiles/{instance.id}") == [runs[-1].id]
+    assert [score["run"] for score in find_profile(home, "CRMID", "a")["scores"]] == [runs[-1].id]

@@ -2,6 +2,7 @@
 
 from likelier.datasets.dataset import Dataset, Kind, list_datasets, open_dataset, read_dataset, read_rejects, table_of
 from likelier.datasets.description import describe
+from likelier.datasets.trails import forget_rows, person_rows, publish_rows
 from likelier.events.schema import Field, FieldType
 
 __all__ = [
@@ -10,8 +11,11 @@ __all__ = [
     "FieldType",
     "Kind",
     "describe",
+    "forget_rows",
     "list_datasets",
     "open_dataset",
+    "person_rows",
+    "publish_rows",
     "read_dataset",
     "read_rejects",
     "table_of",

@@ -7,17 +7,19 @@ the latest one that is not null before it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import ibis
+import pyarrow as pa
 
 from likelier.backend import Engine
 from likelier.errors import UnknownNameError
 from likelier.events.ingest import REJECTS, REJECTS_TABLE
 from likelier.events.schema import Field, fields_of, namespaces_of
-from likelier.lake import Lake
+from likelier.lake import Lake, Snapshot
 
 Kind = Literal["events", "profiles"]
 KINDS: tuple[Kind, ...] = ("events", "profiles")
@@ -44,24 +46,38 @@ def table_of(name: str, kind: Kind) -> str:
 
 def open_dataset(lake: Lake, name: str, version: int | None = None) -> Dataset:
     """Open a dataset at its newest version or the one given."""
-    kind = _kind(lake, name)
-    if kind is None:
-        raise UnknownNameError("dataset", name, [dataset.name for dataset in list_datasets(lake)])
-    table = table_of(name, kind)
-    schema = lake.schema(table, version)
-    newest = lake.version(table) if version is None else version
-    return Dataset(name, kind, fields_of(schema), namespaces_of(schema), newest)
+    for kind in KINDS:
+        newest = lake.snapshot(table_of(name, kind))
+        if newest is not None:
+            if version is None:
+                return _newest(name, kind, newest)
+            return _dataset(name, kind, lake.schema(table_of(name, kind), version), version)
+    raise UnknownNameError("dataset", name, [dataset.name for dataset in list_datasets(lake)])
 
 
 def list_datasets(lake: Lake) -> list[Dataset]:
     """List the datasets by name."""
-    return [open_dataset(lake, name) for name in lake.names("datasets") if _kind(lake, name)]
+    found = ((name, kind, lake.snapshot(table_of(name, kind))) for name in lake.names("datasets") for kind in KINDS)
+    return [_newest(name, kind, newest) for name, kind, newest in found if newest is not None]
+
+
+@lru_cache
+def _newest(name: str, kind: Kind, snapshot: Snapshot) -> Dataset:
+    return _dataset(name, kind, snapshot.schema, snapshot.version)
+
+
+def _dataset(name: str, kind: Kind, schema: pa.Schema, version: int) -> Dataset:
+    return Dataset(name, kind, fields_of(schema), namespaces_of(schema), version)
 
 
 def read_dataset(engine: Engine, lake: Lake, dataset: Dataset) -> ibis.Table:
     """Read a dataset at its version."""
     schema = lake.schema(dataset.table, dataset.version)
-    files = lake.files(dataset.table, dataset.version)
+    return read_files(engine, lake.files(dataset.table, dataset.version), schema)
+
+
+def read_files(engine: Engine, files: Sequence[str], schema: pa.Schema) -> ibis.Table:
+    """Read some of a dataset's files with all of its columns."""
     if not files:
         return engine.values(schema.empty_table())
     table = engine.read(files)
@@ -82,7 +98,3 @@ def read_rejects(engine: Engine, lake: Lake, dataset: Dataset) -> ibis.Table:
     found = engine.read(lake.files(table)).select(*REJECTS.names)
     batches = engine.table(found.select("batch").distinct())["batch"].to_pylist()
     return found.filter(found.batch.isin(sorted(lake.held(dataset.table, batches))))
-
-
-def _kind(lake: Lake, name: str) -> Kind | None:
-    return next((kind for kind in KINDS if lake.exists(table_of(name, kind))), None)

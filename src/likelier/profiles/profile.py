@@ -7,18 +7,20 @@ and an email is known by both. Ids that meet only through a third one are not jo
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import ibis
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from likelier.backend import Engine
-from likelier.datasets import Dataset, read_dataset
+from likelier.datasets import Dataset, person_rows
 from likelier.events.schema import IDENTITY, OTHERS
 from likelier.lake import Lake
 
 SHOWN_EVENTS = 10
+MANY = 200
 SHOWN_IDS = 50
 """Ids of one namespace that are told; an id that was seen with more is a shared device, or no id."""
 
@@ -28,31 +30,32 @@ class Trace:
     """The rows of one person in one dataset."""
 
     dataset: Dataset
-    rows: ibis.Table
+    rows: pa.Table
 
 
-def traces(engine: Engine, lake: Lake, datasets: Sequence[Dataset], namespace: str, identity: str) -> list[Trace]:
+def traces(
+    engine: Callable[[], Engine], lake: Lake, datasets: Sequence[Dataset], namespace: str, identity: str
+) -> list[Trace]:
     """Find a person in each dataset that knows the namespace."""
-    column = f"{IDENTITY}{namespace}"
-    tables = [(one, read_dataset(engine, lake, one)) for one in datasets if namespace in one.namespaces]
-    return [Trace(dataset, table.filter(table[column] == identity)) for dataset, table in tables]
+    knowing = [dataset for dataset in datasets if namespace in dataset.namespaces]
+    return [Trace(dataset, person_rows(engine, lake, dataset, namespace, identity)) for dataset in knowing]
 
 
-def identities(engine: Engine, found: Sequence[Trace]) -> list[dict[str, str]]:
+def identities(found: Sequence[Trace]) -> list[dict[str, str]]:
     """Every id that stands in the person's rows, by namespace."""
     seen: set[tuple[str, str]] = set()
     for trace in found:
         for namespace in trace.dataset.namespaces:
-            seen |= {(namespace, one) for one in _ids(engine, trace.rows, f"{IDENTITY}{namespace}")}
+            seen |= {(namespace, one) for one in _ids(trace.rows, f"{IDENTITY}{namespace}")}
     return [{"namespace": namespace, "id": one} for namespace, one in sorted(seen)]
 
 
-def attributes(engine: Engine, found: Sequence[Trace]) -> list[dict[str, Any]]:
+def attributes(found: Sequence[Trace]) -> list[dict[str, Any]]:
     """The latest value of each attribute, and since when it is known; of two since the same moment, the greater."""
     latest: dict[str, tuple[dt.datetime, Any]] = {}
     for trace in _of_kind(found, "profiles"):
         fields = [path for path in trace.dataset.fields if path != "timestamp"]
-        for row in engine.table(trace.rows.select("timestamp", *fields)).to_pylist():
+        for row in trace.rows.select(["timestamp", *fields]).to_pylist():
             since = row.pop("timestamp")
             for name, value in row.items():
                 if value is not None and (name not in latest or _later((since, value), latest[name])):
@@ -63,36 +66,38 @@ def attributes(engine: Engine, found: Sequence[Trace]) -> list[dict[str, Any]]:
     ]
 
 
-def activity(engine: Engine, found: Sequence[Trace]) -> list[dict[str, Any]]:
+def activity(found: Sequence[Trace]) -> list[dict[str, Any]]:
     """How many events each dataset holds of the person, from when to when."""
     told = []
     for trace in _of_kind(found, "events"):
-        rows = trace.rows
-        counted = rows.aggregate(events=rows.count(), first=rows.timestamp.min(), last=rows.timestamp.max())
-        row = engine.table(counted).to_pylist()[0]
-        if row["events"]:
-            moments = {key: row[key].isoformat() for key in ("first", "last")}
-            told.append({"dataset": trace.dataset.name, "events": row["events"], **moments})
+        if len(trace.rows):
+            span = pc.min_max(trace.rows["timestamp"]).as_py()
+            moments = {"first": span["min"].isoformat(), "last": span["max"].isoformat()}
+            told.append({"dataset": trace.dataset.name, "events": len(trace.rows), **moments})
     return told
 
 
-def last_events(engine: Engine, found: Sequence[Trace], count: int = SHOWN_EVENTS) -> list[dict[str, Any]]:
+def last_events(found: Sequence[Trace], count: int = SHOWN_EVENTS) -> list[dict[str, Any]]:
     """The newest events, newest first, with the fields that have a value."""
     told = []
     for trace in _of_kind(found, "events"):
-        newest = trace.rows.order_by([ibis.desc("timestamp"), "_id"]).limit(count)
-        told += [_event(trace.dataset, row) for row in engine.table(newest).to_pylist()]
-    return sorted(told, key=lambda event: event["timestamp"], reverse=True)[:count]
+        newest = trace.rows
+        if len(newest) > MANY:  # a shared id: Arrow sorts faster than Python, once there is much to sort
+            newest = newest.take(
+                pc.select_k_unstable(newest, count, [("timestamp", "descending"), ("_id", "ascending")])
+            )
+        told += [(trace.dataset, row) for row in newest.to_pylist()]
+    told.sort(key=lambda event: event[1]["_id"])
+    told.sort(key=lambda event: event[1]["timestamp"], reverse=True)
+    return [_event(dataset, row) for dataset, row in told[:count]]
 
 
-def _ids(engine: Engine, rows: ibis.Table, column: str) -> set[str]:
-    several = [rows[column]]
-    if column + OTHERS in rows.columns:
-        several.append(rows[column + OTHERS].unnest())
-    tables = [rows.select(id=ids) for ids in several]
-    every = ibis.union(*tables) if len(tables) > 1 else tables[0]
-    known = every.filter(every.id.notnull()).distinct().order_by("id").limit(SHOWN_IDS)
-    return set(engine.table(known)["id"].to_pylist())
+def _ids(rows: pa.Table, column: str) -> list[str]:
+    found = [rows[column]]
+    if column + OTHERS in rows.column_names:
+        found.append(pc.list_flatten(rows[column + OTHERS]))
+    known = pc.unique(pa.chunked_array([chunk for ids in found for chunk in ids.chunks], pa.string())).drop_null()
+    return sorted(known.to_pylist())[:SHOWN_IDS]
 
 
 def _event(dataset: Dataset, row: dict[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from likelier.errors import LikelierError, RunError, StorageError, TransientErro
 from likelier.instance import Instance
 from likelier.lake import Lake
 from likelier.phrases import say
+from likelier.profiles.published import publish_scores
 from likelier.runs.owners import claim_of
 from likelier.runs.records import Failure, LeaseLostError, Progress, Run, RunCancelledError, Watch, scores_table
 from likelier.timespan import next_midnight
@@ -245,6 +246,7 @@ def _publish(run: Run, bench: Bench, heart: Heart) -> None:
         return
     heart.enter("publish")
     scored = _persistently(lambda: append_scores(run, bench.stages.scores_file(folder), bench.lake), bench)
+    _persistently(lambda: publish_scores(bench.lake, run.instance_id, run.id, bench.stages.scores_file(folder)), bench)
     heart.check()
     _persistently(
         lambda: bench.ledger.publish(run, scored=scored, auc=auc, document=document, now=bench.clock()), bench

@@ -17,6 +17,7 @@ from likelier.access.identity import Actor
 from likelier.datasets import open_dataset
 from likelier.errors import UsageError
 from likelier.instance import Instance, ask, make_instance
+from likelier.profiles.published import withdraw
 from likelier.runs.records import Run, scores_table
 from likelier.runs.schedule import Schedule
 from likelier.service.runs import queue_run
@@ -112,6 +113,7 @@ def delete_instance(
             connection, actor, "instance.delete", thing(found), now=workspace.clock(), before=life_of(found), after=None
         )
     # What is left in the lake is unreadable already; should the process die here, it is unreadable still.
+    withdraw(workspace.lake, found.id, but=(keep.id,) if keep else ())
     table = scores_table(found.id)
     if workspace.lake.exists(table):
         workspace.lake.delete(table, f"run_id <> '{keep.id}'" if keep else "true")

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from likelier.backend import Engine
-from likelier.datasets import list_datasets
+from likelier.datasets import list_datasets, publish_rows
 from likelier.errors import UnknownNameError, UsageError
 from likelier.profiles.profile import activity, attributes, identities, last_events, traces
+from likelier.profiles.published import find_scores, withdraw
+from likelier.runs.records import Run
 from likelier.service.scores import read_scores
 from likelier.service.segments import segments_of
 from likelier.service.workspace import Workspace
-from likelier.store import instances as stored
 from likelier.store import runs as records
+
+log = logging.getLogger(__name__)
 
 
 class UnknownPersonError(UsageError):
@@ -30,7 +37,7 @@ def find_profile(workspace: Workspace, namespace: str, identity: str) -> dict[st
     known = {name for dataset in datasets for name in dataset.namespaces}
     if namespace not in known:
         raise UnknownNameError("namespace", namespace, known)
-    with workspace.engine() as engine:
+    with engine_when_needed(workspace) as engine:
         seen = traces(engine, workspace.lake, datasets, namespace, identity)
         scores = [
             score for found in _published(workspace) for score in _scores(engine, workspace, found, namespace, identity)
@@ -38,16 +45,45 @@ def find_profile(workspace: Workspace, namespace: str, identity: str) -> dict[st
         told: dict[str, Any] = {
             "namespace": namespace,
             "id": identity,
-            "identities": identities(engine, seen),
-            "attributes": attributes(engine, seen),
-            "activity": activity(engine, seen),
+            "identities": identities(seen),
+            "attributes": attributes(seen),
+            "activity": activity(seen),
             "scores": scores,
             "segments": segments_of(workspace, engine, namespace, identity),
-            "events": last_events(engine, seen),
+            "events": last_events(seen),
         }
     if not (told["identities"] or scores):
         raise UnknownPersonError(f"Nothing is known of '{identity}' in the namespace {namespace}.")
     return told
+
+
+def publish_profiles(workspace: Workspace, run: Run) -> None:
+    """After a run: put the rows that came since the last time where look-ups find them, and clear old scores away.
+
+    The run's own scores are there already. Those of the run before stay for whoever is just looking.
+    """
+    with workspace.engine() as engine:
+        for dataset in list_datasets(workspace.lake):
+            publish_rows(engine, workspace.lake, dataset)
+    with workspace.store.read() as connection:
+        last = [one.id for one in records.history(connection, instance_id=run.instance_id) if one.scored][:2]
+    if run.id in last:
+        withdraw(workspace.lake, run.instance_id, but=tuple(last))
+
+
+def publish_after(workspace: Workspace, run: Run) -> None:
+    """Publish after a run; the run has ended, whatever becomes of this, and look-ups only stay slower."""
+    try:
+        publish_profiles(workspace, run)
+    except Exception:
+        log.exception("What is known of people could not be published after run %s", run.id)
+
+
+@contextmanager
+def engine_when_needed(workspace: Workspace) -> Iterator[Callable[[], Engine]]:
+    """Most look-ups need no engine, which takes longer to open than they do."""
+    with ExitStack() as closing:
+        yield cache(lambda: closing.enter_context(workspace.engine()))
 
 
 @dataclass(frozen=True)
@@ -61,17 +97,16 @@ class _Published:
 
 def _published(workspace: Workspace) -> list[_Published]:
     with workspace.store.read() as connection:
-        enabled = [instance for instance in stored.page(connection) if instance.profile_enabled]
-        runs = (records.published(connection, instance.id) for instance in enabled)
-        kept = [_Published(*found) for found in stored.kept(connection)]
-        return [*(_Published(run.instance_id, run.instance, run.id) for run in runs if run is not None), *kept]
+        return [_Published(*found) for found in records.on_profiles(connection)]
 
 
 def _scores(
-    engine: Engine, workspace: Workspace, found: _Published, namespace: str, identity: str
+    engine: Callable[[], Engine], workspace: Workspace, found: _Published, namespace: str, identity: str
 ) -> list[dict[str, Any]]:
-    table = read_scores(engine, workspace, found)
-    rows = engine.table(table.filter(table.namespace == namespace, table.id == identity)).to_pylist()
+    rows = find_scores(workspace.lake, found.instance_id, found.id, identity)
+    if rows is None:
+        table = read_scores(engine(), workspace, found)
+        rows = engine().table(table.filter(table.id == identity))
     return [
         {
             "instance": found.instance,
@@ -80,5 +115,6 @@ def _scores(
             **row,
             "score_date": row["score_date"].isoformat(),
         }
-        for row in rows
+        for row in rows.to_pylist()
+        if row["namespace"] == namespace
     ]

@@ -39,6 +39,7 @@ from likelier.runs.records import Run
 from likelier.scores import BUCKETS
 from likelier.service.scores import read_scores
 from likelier.service.workspace import Workspace
+from likelier.shelf import remove, write_shelf
 from likelier.store import instances as stored_instances
 from likelier.store import runs as records
 from likelier.store import segments as stored
@@ -337,12 +338,19 @@ class Scene:
             members_table(segment), pa.RecordBatchReader.from_batches(SNAPSHOT, batches), batch=snapshot
         )
         count = Count(snapshot, segment.id, self.workspace.clock(), as_of, size, self.basis(segment))
+        self._shelve(segment, count)
         with self.workspace.store.write() as connection:
             stored.add_count(connection, count)
             old = stored.counts(connection, segment.id)[KEPT : KEPT + 1]
         for one in old:
             self.workspace.lake.delete(members_table(segment), f"snapshot = '{one.snapshot}'")
+            remove(self.workspace.lake, members_shelf(segment, one.snapshot))
         return count
+
+    def _shelve(self, segment: Segment, count: Count) -> None:
+        """Put the members where one person is found at once."""
+        ids = self.snapshot(segment, count).select("id").order_by("id")
+        write_shelf(self.workspace.lake, members_shelf(segment, count.snapshot), self.engine.stream(ids), "id")
 
     def snapshot(self, segment: Segment, count: Count) -> ibis.Table:
         """The members that an evaluation found: `namespace` and `id`."""
@@ -405,3 +413,11 @@ def cohort_table(segment: Segment) -> str:
 
 def members_table(segment: Segment) -> str:
     return f"segments/{segment.id}"
+
+
+def members_shelves(segment: Segment) -> str:
+    return f"members/{segment.id}"
+
+
+def members_shelf(segment: Segment, snapshot: str) -> str:
+    return f"{members_shelves(segment)}/{snapshot}.arrow"

@@ -8,12 +8,10 @@ the lake, and their number joins the counts over time.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import ibis
 
 from likelier.access.audit import Thing, record
 from likelier.access.identity import Actor
@@ -25,9 +23,10 @@ from likelier.profiles.rules import segments_in
 from likelier.profiles.text import write_rule
 from likelier.runs.records import Run
 from likelier.service.files import whole_file
-from likelier.service.scene import Wanted, cohort_table, members_table, opened_scene
+from likelier.service.scene import Wanted, cohort_table, members_shelf, members_shelves, members_table, opened_scene
 from likelier.service.scores import FORMATS
 from likelier.service.workspace import Workspace
+from likelier.shelf import open_shelf, remove
 from likelier.store import segments as stored
 from likelier.store.segments import Segment
 
@@ -133,6 +132,7 @@ def delete_segment(workspace: Workspace, actor: Actor, name: str) -> None:
     with workspace.store.write() as connection:
         stored.remove(connection, segment.id)
         record(connection, actor, "segment.delete", _thing(segment), now=workspace.clock(), before=_told(segment))
+    remove(workspace.lake, members_shelves(segment))
     for table in (members_table(segment), cohort_table(segment)):
         if workspace.lake.exists(table):
             workspace.lake.delete(table, "id IS NOT NULL")
@@ -195,20 +195,28 @@ def export_segment(workspace: Workspace, actor: Actor, name: str, path: Path, *,
             return write(scene.engine.stream(found.order_by("id")), file)
 
 
-def segments_of(workspace: Workspace, engine: Engine, namespace: str, identity: str) -> list[dict[str, Any]]:
+def segments_of(
+    workspace: Workspace, engine: Callable[[], Engine], namespace: str, identity: str
+) -> list[dict[str, Any]]:
     """The segments a person belonged to when they were last evaluated, by name."""
-    with opened_scene(workspace, engine) as scene:
-        mine = [
-            (segment, scene.snapshot(segment, count))
-            for segment in scene.segments
-            if segment.namespace == namespace and (count := scene.latest(segment)) and count.size
-        ]
-        if not mine:
-            return []
-        marked = [found.filter(found.id == identity).mutate(segment=ibis.literal(one.id)) for one, found in mine]
-        every = ibis.union(*marked) if len(marked) > 1 else marked[0]
-        ids = set(engine.table(every.select("segment"))["segment"].to_pylist())
-        return [{"id": segment.id, "name": segment.name} for segment in scene.segments if segment.id in ids]
+    with workspace.store.read() as connection:
+        evaluated = stored.latest_counts(connection, namespace)
+    return [
+        {"id": segment.id, "name": segment.name}
+        for segment, count in evaluated
+        if count.size and _belongs(workspace, engine, segment, count, identity)
+    ]
+
+
+def _belongs(
+    workspace: Workspace, engine: Callable[[], Engine], segment: Segment, count: stored.Count, identity: str
+) -> bool:
+    shelf = open_shelf(workspace.lake, members_shelf(segment, count.snapshot))
+    if shelf is not None:
+        return len(shelf.rows(identity)) > 0
+    with opened_scene(workspace, engine()) as scene:
+        found = scene.snapshot(segment, count)
+        return len(engine().table(found.filter(found.id == identity))) > 0
 
 
 def evaluate_after(workspace: Workspace, run: Run) -> None:

@@ -18,6 +18,7 @@ from likelier.runs.execute import Bench, carry_on
 from likelier.runs.records import LeaseLostError, Run, Watch
 from likelier.service.instances import whole_instance
 from likelier.service.outcomes import look_after
+from likelier.service.profiles import publish_after
 from likelier.service.runs import claim, lease
 from likelier.service.segments import evaluate_after
 from likelier.service.workspace import Workspace
@@ -61,6 +62,7 @@ def work_on(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> No
         carry_on(run, whole, bench(workspace), watch)
     except LeaseLostError:
         return
+    publish_after(workspace, run)
     evaluate_after(workspace, run)
     look_after(workspace, run)
 

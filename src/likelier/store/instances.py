@@ -152,12 +152,6 @@ def _instance(row: Any) -> Instance:
     return Instance(**{**row._mapping, "status": Status(row.status)})  # noqa: SLF001 - SQLAlchemy's public name for it
 
 
-def kept(connection: Connection) -> list[tuple[str, str, str]]:
-    """The deleted instances whose scores stay on profiles: id, name, and the run they are of."""
-    query = sa.select(instances.c.id, instances.c.name, instances.c.kept_run).where(instances.c.kept_run.is_not(None))
-    return [(row.id, row.name, row.kept_run) for row in connection.execute(query)]
-
-
 def _write(connection: Connection, statement: sa.Insert | sa.Update, name: str) -> int:
     """Write an instance, and turn the database's refusal of a second name into words."""
     try:

@@ -19,6 +19,21 @@ from likelier.store.tables import insights, instances, runs
 _ACTIVE = [str(state) for state in ACTIVE]
 
 
+_LATEST = (
+    sa.select(runs.c.id)
+    .where(runs.c.instance_id == instances.c.id, runs.c.state == State.SUCCESS)
+    .order_by(runs.c.queued_at.desc(), runs.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+# Asked for with every look-up: made once.
+_ON_PROFILES = (
+    sa.select(instances.c.id, instances.c.name, sa.func.coalesce(instances.c.kept_run, _LATEST).label("run"))
+    .where((instances.c.profile_enabled & instances.c.deleted_at.is_(None)) | instances.c.kept_run.is_not(None))
+    .order_by(instances.c.kept_run.is_not(None), instances.c.name)
+)
+
+
 def queue(connection: Connection, run: Run) -> bool:
     """Queue a run; False when one of the instance is under way already."""
     values = {
@@ -58,6 +73,15 @@ def active(connection: Connection, instance_id: str) -> Run | None:
 def published(connection: Connection, instance_id: str) -> Run | None:
     """The run whose scores are an instance's latest."""
     return _first(connection, runs.c.instance_id == instance_id, runs.c.state == State.SUCCESS)
+
+
+def on_profiles(connection: Connection) -> list[tuple[str, str, str]]:
+    """Whose scores profiles show, by name: the instance's id and name, and the id of the run.
+
+    Instances with their profile toggle on show their latest successful run; after them come the deleted ones whose
+    scores stayed.
+    """
+    return [(row.id, row.name, row.run) for row in connection.execute(_ON_PROFILES) if row.run is not None]
 
 
 def waiting(connection: Connection) -> list[Run]:

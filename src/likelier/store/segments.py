@@ -85,6 +85,30 @@ def every(connection: Connection) -> list[Segment]:
     return [Segment(**row) for row in connection.execute(sa.select(segments).order_by(segments.c.name)).mappings()]
 
 
+def latest_counts(connection: Connection, namespace: str) -> list[tuple[Segment, Count]]:
+    """The segments about the people of a namespace, by name, each with its last evaluation."""
+    rows = connection.execute(_LATEST_COUNTS, {"namespace": namespace}).all()
+    width = len(segments.c)
+    return [(Segment(*row[:width]), Count(*row[width:])) for row in rows]
+
+
+_counts = segment_counts.alias()
+_LATEST = (
+    sa.select(_counts.c.snapshot)
+    .where(_counts.c.segment_id == segments.c.id)
+    .order_by(_counts.c.at.desc(), _counts.c.snapshot)
+    .limit(1)
+    .scalar_subquery()
+)
+# Asked for with every look-up: made once.
+_LATEST_COUNTS = (
+    sa.select(segments, segment_counts)
+    .join(segment_counts, segment_counts.c.segment_id == segments.c.id)
+    .where(segments.c.namespace == sa.bindparam("namespace"), segment_counts.c.snapshot == _LATEST)
+    .order_by(segments.c.name)
+)
+
+
 def remove(connection: Connection, segment_id: str) -> None:
     """Forget a segment, its counts and its hold-out; its name is free again."""
     end_hold_out(connection, segment_id)

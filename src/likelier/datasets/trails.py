@@ -1,0 +1,175 @@
+"""One person's rows of a dataset, found by any of their ids without looking at everybody's.
+
+A dataset's files are sorted by one of its namespaces at best, and each batch has its own. So the rows are published a
+second time, on shelves sorted by the ids of each namespace. A shelf says which files of the dataset it covers; the
+rows of files that no shelf covers are looked for in the files themselves, which is slower and just as right. Files
+that were rewritten (somebody was deleted) make the shelves that cover them void.
+
+Publishing puts the files that came since on a new shelf, together with the earlier shelves that are not twice as
+large. So there are few shelves, and a row is rewritten only as often as its surroundings double.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import quote
+
+import ibis
+import pyarrow as pa
+
+from likelier.backend import Engine
+from likelier.datasets.dataset import Dataset, read_files
+from likelier.events.schema import IDENTITY, OTHERS
+from likelier.lake import Lake, Snapshot
+from likelier.shelf import open_shelf, put_whole, read_whole, remove, write_shelf
+
+KEY = ".id"
+TWICE = 2
+
+
+@dataclass(frozen=True)
+class Part:
+    """A shelf and the files of the dataset whose rows it holds."""
+
+    shelf: str
+    rows: int
+    covers: tuple[str, ...]
+
+
+Parts = Mapping[str, Sequence[Part]]
+"""The shelves of each namespace."""
+
+
+def person_rows(engine: Callable[[], Engine], lake: Lake, dataset: Dataset, namespace: str, identity: str) -> pa.Table:
+    """Give the rows that carry an id, alone or beside others of its namespace; the engine is asked for when needed."""
+    snapshot = _newest(lake, dataset)
+    files = {_name(file): file for file in snapshot.files}
+    found = []
+    for part in _valid(_published(lake, dataset), namespace, files):
+        shelf = open_shelf(lake, part.shelf)
+        if shelf is not None:
+            found.append(_as(shelf.rows(identity).drop_columns([KEY]), snapshot.schema))
+            for name in part.covers:
+                del files[name]
+    if files:
+        rows = keyed(read_files(engine(), list(files.values()), snapshot.schema), namespace)
+        found.append(_as(engine().table(rows.filter(rows[KEY] == identity).drop(KEY)), snapshot.schema))
+    return pa.concat_tables(found) if found else snapshot.schema.empty_table()
+
+
+def publish_rows(engine: Engine, lake: Lake, dataset: Dataset) -> None:
+    """Put what came since the last time on shelves, for every namespace, and make them the valid ones at once."""
+    snapshot = _newest(lake, dataset)
+    files = {_name(file): file for file in snapshot.files}
+    before = _published(lake, dataset)
+    after = {
+        namespace: _grown(engine, lake, dataset, namespace, files, list(_valid(before, namespace, files)), snapshot)
+        for namespace in dataset.namespaces
+    }
+    if after != before:
+        document = {namespace: [asdict(part) for part in parts] for namespace, parts in after.items()}
+        put_whole(lake, _manifest(dataset), lambda sink: sink.write(json.dumps(document).encode()))
+        for part in _all(before) - _all(after):
+            remove(lake, part.shelf)
+
+
+def forget_rows(lake: Lake, dataset: Dataset) -> None:
+    """Take all shelves of a dataset away; its files still answer, slower, until it is published again."""
+    remove(lake, _folder(dataset))
+
+
+def keyed(rows: ibis.Table, namespace: str) -> ibis.Table:
+    """Give each row under each id of a namespace that it carries."""
+    column = f"{IDENTITY}{namespace}"
+    if column not in rows.columns:
+        return rows.mutate(**{KEY: ibis.null("string")}).filter(ibis.literal(False))
+    first = rows.filter(rows[column].notnull()).mutate(**{KEY: rows[column]})
+    if column + OTHERS not in rows.columns:
+        return first
+    several = rows.filter(rows[column + OTHERS].length() > 0)
+    return first.union(several.mutate(**{KEY: several[column + OTHERS].unnest()}))
+
+
+def _grown(
+    engine: Engine,
+    lake: Lake,
+    dataset: Dataset,
+    namespace: str,
+    files: Mapping[str, str],
+    parts: list[Part],
+    snapshot: Snapshot,
+) -> list[Part]:
+    covered = {name for part in parts for name in part.covers}
+    fresh = [name for name in files if name not in covered]
+    if not fresh:
+        return parts
+    rows = engine.table(_count(keyed(_read(engine, files, fresh, snapshot.schema), namespace)))["rows"][0].as_py()
+    while parts and parts[-1].rows < TWICE * rows:
+        last = parts.pop()
+        fresh, rows = [*last.covers, *fresh], rows + last.rows
+    shelf = f"{_folder(dataset)}/{quote(namespace, safe='')}/{uuid.uuid4().hex}.arrow"
+    wanted = keyed(_read(engine, files, fresh, snapshot.schema), namespace)
+    rows = write_shelf(lake, shelf, engine.stream(wanted.order_by([KEY, "timestamp"])), KEY)
+    return [*parts, Part(shelf, rows, tuple(fresh))]
+
+
+def _count(rows: ibis.Table) -> ibis.Table:
+    return rows.aggregate(rows=rows.count())
+
+
+def _read(engine: Engine, files: Mapping[str, str], names: Sequence[str], schema: pa.Schema) -> ibis.Table:
+    return read_files(engine, [files[name] for name in names], schema)
+
+
+def _newest(lake: Lake, dataset: Dataset) -> Snapshot:
+    snapshot = lake.snapshot(dataset.table)
+    assert snapshot is not None
+    return snapshot
+
+
+def _valid(parts: Parts, namespace: str, files: Mapping[str, str]) -> Sequence[Part]:
+    return [part for part in parts.get(namespace, ()) if all(name in files for name in part.covers)]
+
+
+def _published(lake: Lake, dataset: Dataset) -> Parts:
+    return read_whole(lake, _manifest(dataset), _read_manifest) or {}
+
+
+def _read_manifest(file: pa.NativeFile) -> Parts:
+    document: dict[str, list[dict[str, Any]]] = json.loads(file.read())
+    return {
+        namespace: [Part(part["shelf"], part["rows"], tuple(part["covers"])) for part in parts]
+        for namespace, parts in document.items()
+    }
+
+
+def _all(parts: Parts) -> set[Part]:
+    return {part for some in parts.values() for part in some}
+
+
+def _folder(dataset: Dataset) -> str:
+    return f"trails/{dataset.name}"
+
+
+def _manifest(dataset: Dataset) -> str:
+    return f"{_folder(dataset)}/manifest.json"
+
+
+def _name(file: str) -> str:
+    """Name a file without its folder, which may move."""
+    return file.rpartition("/")[2]
+
+
+def _as(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give rows the columns that the dataset has by now."""
+    if rows.schema.equals(schema):
+        return rows
+    columns = [
+        rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(len(rows), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
