@@ -17,8 +17,11 @@ import pyarrow as pa
 class Engine(Protocol):
     """What a stage may ask of the engine."""
 
-    def read(self, files: Sequence[str]) -> ibis.Table:
-        """Read Parquet files as one table; a column that a file lacks is null there."""
+    def read(self, files: Sequence[str], *, file: str | None = None) -> ibis.Table:
+        """Read Parquet files as one table; a column that a file lacks is null there.
+
+        `file` names a further column that says which file a row is from.
+        """
 
     def values(self, table: pa.Table) -> ibis.Table:
         """Hand a small Arrow table to the engine."""
@@ -44,8 +47,9 @@ class DuckDB:
         # Whatever it says its default is, it draws a bar on standard output, where answers go.
         self._ibis.raw_sql("SET enable_progress_bar = false")
 
-    def read(self, files: Sequence[str]) -> ibis.Table:
-        return self._ibis.read_parquet(list(files), union_by_name=True)
+    def read(self, files: Sequence[str], *, file: str | None = None) -> ibis.Table:
+        options = {"filename": file} if file else {}
+        return self._ibis.read_parquet(list(files), union_by_name=True, **options)
 
     def values(self, table: pa.Table) -> ibis.Table:
         return ibis.memtable(table)

@@ -15,7 +15,9 @@ from likelier.timespan import UTC
 
 PEOPLE = ["a", "b", "c"]
 ROW = st.tuples(st.sampled_from([*PEOPLE, None]), st.sampled_from([*PEOPLE, None]), st.sets(st.sampled_from("xyz")))
-STEP = st.one_of(st.lists(ROW, min_size=1, max_size=6), st.just("publish"), st.sampled_from(PEOPLE), st.just("forget"))
+STEP = st.one_of(
+    st.lists(ROW, min_size=1, max_size=6), st.just("publish"), st.sampled_from([*PEOPLE, "forget", "join"])
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,8 @@ def test_the_rows_are_those_of_a_plain_look_at_everything(engine, tmp_path_facto
             publish_rows(engine, lake, open_dataset(lake, "web"))
         elif step == "forget":
             forget_rows(lake, open_dataset(lake, "web"))
+        elif step == "join":
+            lake.compact("datasets/web/events", 1 << 30)
         elif isinstance(step, str):
             lake.delete("datasets/web/events", f"\"identityMap.CRMID\" = '{step}'")
             known = [(row, n) for row, n in known if row["identityMap.CRMID"] != step]

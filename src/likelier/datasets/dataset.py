@@ -76,15 +76,16 @@ def read_dataset(engine: Engine, lake: Lake, dataset: Dataset) -> ibis.Table:
     return read_files(engine, lake.files(dataset.table, dataset.version), schema)
 
 
-def read_files(engine: Engine, files: Sequence[str], schema: pa.Schema) -> ibis.Table:
-    """Read some of a dataset's files with all of its columns."""
+def read_files(engine: Engine, files: Sequence[str], schema: pa.Schema, *, file: str | None = None) -> ibis.Table:
+    """Read some of a dataset's files with all of its columns; `file` names one more, which says the row's file."""
     if not files:
         return engine.values(schema.empty_table())
-    table = engine.read(files)
+    table = engine.read(files, file=file)
     # The files of a column's only values may be gone.
     types = ibis.Schema.from_pyarrow(schema)
     gone = {name: ibis.null(types[name]) for name in schema.names if name not in table.columns}
-    return table.mutate(**gone).select(*schema.names) if gone else table.select(*schema.names)
+    names = [*schema.names, *([file] if file else [])]
+    return table.mutate(**gone).select(*names) if gone else table.select(*names)
 
 
 def read_rejects(engine: Engine, lake: Lake, dataset: Dataset) -> ibis.Table:

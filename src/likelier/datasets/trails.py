@@ -1,25 +1,28 @@
 """One person's rows of a dataset, found by any of their ids without looking at everybody's.
 
 A dataset's files are sorted by one of its namespaces at best, and each batch has its own. So the rows are published a
-second time, on shelves sorted by the ids of each namespace. A shelf says which files of the dataset it covers; the
-rows of files that no shelf covers are looked for in the files themselves, which is slower and just as right. Files
-that were rewritten (somebody was deleted) make the shelves that cover them void.
+second time, on shelves sorted by the ids of each namespace. A shelf says which files of the dataset it covers, and
+each of its rows which file it is from. Rows of files that no shelf covers are looked for in the files themselves,
+which is slower and just as right; rows of files that were rewritten since (joined with others, or somebody was
+deleted) do not count any more.
 
 Publishing puts the files that came since on a new shelf, together with the earlier shelves that are not twice as
-large. So there are few shelves, and a row is rewritten only as often as its surroundings double.
+large or have lost half of their rows. So there are few shelves, and a row is rewritten only as often as its
+surroundings double.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote
 
 import ibis
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from likelier.backend import Engine
 from likelier.datasets.dataset import Dataset, read_files
@@ -28,16 +31,33 @@ from likelier.lake import Lake, Snapshot
 from likelier.shelf import open_shelf, put_whole, read_whole, remove, write_shelf
 
 KEY = ".id"
+FILE = ".file"
 TWICE = 2
 
 
 @dataclass(frozen=True)
+class Covered:
+    """A file whose rows are on a shelf: by which number its rows name it, and how many there are."""
+
+    file: str
+    number: int
+    rows: int
+
+
+@dataclass(frozen=True)
 class Part:
-    """A shelf and the files of the dataset whose rows it holds."""
+    """A shelf and what it covers."""
 
     shelf: str
-    rows: int
-    covers: tuple[str, ...]
+    covers: tuple[Covered, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(covered.rows for covered in self.covers)
+
+    def within(self, files: Container[str]) -> tuple[Covered, ...]:
+        """What of it still counts."""
+        return tuple(covered for covered in self.covers if covered.file in files)
 
 
 Parts = Mapping[str, Sequence[Part]]
@@ -49,16 +69,23 @@ def person_rows(engine: Callable[[], Engine], lake: Lake, dataset: Dataset, name
     snapshot = _newest(lake, dataset)
     files = {_name(file): file for file in snapshot.files}
     found = []
-    for part in _valid(_published(lake, dataset), namespace, files):
-        shelf = open_shelf(lake, part.shelf)
+    for part in _published(lake, dataset).get(namespace, ()):
+        counting = part.within(files)
+        shelf = open_shelf(lake, part.shelf) if counting else None
         if shelf is not None:
-            found.append(_as(shelf.rows(identity).drop_columns([KEY]), snapshot.schema))
-            for name in part.covers:
-                del files[name]
+            found.append(_as(_of(shelf.rows(identity), counting, part), snapshot.schema))
+            for covered in counting:
+                del files[covered.file]
     if files:
         rows = keyed(read_files(engine(), list(files.values()), snapshot.schema), namespace)
         found.append(_as(engine().table(rows.filter(rows[KEY] == identity).drop(KEY)), snapshot.schema))
     return pa.concat_tables(found) if found else snapshot.schema.empty_table()
+
+
+def _of(rows: pa.Table, counting: tuple[Covered, ...], part: Part) -> pa.Table:
+    if len(counting) < len(part.covers):
+        rows = rows.filter(pc.is_in(rows[FILE], pa.array([covered.number for covered in counting], pa.int64())))
+    return rows.drop_columns([KEY, FILE])
 
 
 def publish_rows(engine: Engine, lake: Lake, dataset: Dataset) -> None:
@@ -67,7 +94,7 @@ def publish_rows(engine: Engine, lake: Lake, dataset: Dataset) -> None:
     files = {_name(file): file for file in snapshot.files}
     before = _published(lake, dataset)
     after = {
-        namespace: _grown(engine, lake, dataset, namespace, files, list(_valid(before, namespace, files)), snapshot)
+        namespace: _grown(engine, lake, dataset, namespace, files, snapshot, list(before.get(namespace, ())))
         for namespace in dataset.namespaces
     }
     if after != before:
@@ -100,39 +127,49 @@ def _grown(
     dataset: Dataset,
     namespace: str,
     files: Mapping[str, str],
-    parts: list[Part],
     snapshot: Snapshot,
+    parts: list[Part],
 ) -> list[Part]:
-    covered = {name for part in parts for name in part.covers}
+    kept = [part for part in parts if TWICE * _rows(part.within(files)) > part.rows]
+    covered = {one.file for part in kept for one in part.covers}
     fresh = [name for name in files if name not in covered]
     if not fresh:
-        return parts
-    rows = engine.table(_count(keyed(_read(engine, files, fresh, snapshot.schema), namespace)))["rows"][0].as_py()
-    while parts and parts[-1].rows < TWICE * rows:
-        last = parts.pop()
-        fresh, rows = [*last.covers, *fresh], rows + last.rows
+        return kept
+    counted = _counted(engine, keyed(_read(engine, files, fresh, snapshot.schema), namespace), fresh)
+    while kept and _rows(kept[-1].within(files)) < TWICE * _rows(counted):
+        counted = (*kept.pop().within(files), *counted)
     shelf = f"{_folder(dataset)}/{quote(namespace, safe='')}/{uuid.uuid4().hex}.arrow"
-    wanted = keyed(_read(engine, files, fresh, snapshot.schema), namespace)
-    rows = write_shelf(lake, shelf, engine.stream(wanted.order_by([KEY, "timestamp"])), KEY)
-    return [*parts, Part(shelf, rows, tuple(fresh))]
+    wanted = keyed(_read(engine, files, [one.file for one in counted], snapshot.schema), namespace)
+    numbered = wanted.mutate(**{FILE: _number(wanted)}).order_by([KEY, "timestamp"])
+    write_shelf(lake, shelf, engine.stream(numbered), KEY)
+    return [*kept, Part(shelf, counted)]
 
 
-def _count(rows: ibis.Table) -> ibis.Table:
-    return rows.aggregate(rows=rows.count())
+def _rows(covered: Sequence[Covered]) -> int:
+    return sum(one.rows for one in covered)
+
+
+def _counted(engine: Engine, rows: ibis.Table, names: Sequence[str]) -> tuple[Covered, ...]:
+    counts = rows.group_by(FILE).aggregate(number=_number(rows).max(), rows=rows.count())
+    found = {
+        _name(row[FILE]): Covered(_name(row[FILE]), row["number"], row["rows"])
+        for row in engine.table(counts).to_pylist()
+    }
+    return tuple(found.get(name, Covered(name, 0, 0)) for name in names)
+
+
+def _number(rows: ibis.Table) -> Any:
+    return rows[FILE].hash()
 
 
 def _read(engine: Engine, files: Mapping[str, str], names: Sequence[str], schema: pa.Schema) -> ibis.Table:
-    return read_files(engine, [files[name] for name in names], schema)
+    return read_files(engine, [files[name] for name in names], schema, file=FILE)
 
 
 def _newest(lake: Lake, dataset: Dataset) -> Snapshot:
     snapshot = lake.snapshot(dataset.table)
     assert snapshot is not None
     return snapshot
-
-
-def _valid(parts: Parts, namespace: str, files: Mapping[str, str]) -> Sequence[Part]:
-    return [part for part in parts.get(namespace, ()) if all(name in files for name in part.covers)]
 
 
 def _published(lake: Lake, dataset: Dataset) -> Parts:
@@ -142,7 +179,7 @@ def _published(lake: Lake, dataset: Dataset) -> Parts:
 def _read_manifest(file: pa.NativeFile) -> Parts:
     document: dict[str, list[dict[str, Any]]] = json.loads(file.read())
     return {
-        namespace: [Part(part["shelf"], part["rows"], tuple(part["covers"])) for part in parts]
+        namespace: [Part(part["shelf"], tuple(Covered(**one) for one in part["covers"])) for part in parts]
         for namespace, parts in document.items()
     }
 
