@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
+from functools import partial
 
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import PlainTextResponse
 
+from likelier.api.document import document, name_of
 from likelier.api.frame import Reader, Work, protect, tell_problems
 from likelier.api.routes import routes
 from likelier.api.sign_in import doors
@@ -25,7 +27,9 @@ def make_app(workspace: Workspace) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=name_of,
     )
+    app.openapi = partial(document, app)  # type: ignore[method-assign]
     app.state.workspace, app.state.intake = workspace, Intake(workspace)
     tell_problems(app)
     protect(app)
@@ -33,7 +37,7 @@ def make_app(workspace: Workspace) -> FastAPI:
     app.include_router(routes)
     app.include_router(doors)
 
-    @app.get("/healthz")
+    @app.get("/healthz", openapi_extra={"x-open": True})
     def healthz() -> dict[str, str]:
         """Say that the process answers."""
         return {"status": "ok"}

@@ -22,6 +22,7 @@ from likelier.service.profiles import UnknownPersonError
 from likelier.service.runs import RunUnderWayError
 from likelier.service.workspace import Workspace
 from likelier.store.instances import EditedMeanwhileError, NameTakenError
+from likelier.store.segments import SegmentNameTakenError
 
 COOKIE = "likelier_session"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -31,6 +32,7 @@ STATUS: tuple[tuple[type[LikelierError], int, str], ...] = (
     (UnknownNameError, 404, "Not found"),
     (UnknownPersonError, 404, "Not found"),
     (NameTakenError, 409, "Name taken"),
+    (SegmentNameTakenError, 409, "Name taken"),
     (EditedMeanwhileError, 412, "Changed meanwhile"),
     (RunUnderWayError, 409, "A run is under way"),
     (UsageError, 422, "Cannot be used"),
@@ -93,9 +95,11 @@ def _refuse_forgery(request: Request) -> None:
         raise NotPermittedError("Send the session's CSRF token in the header X-CSRF-Token.")
 
 
-def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
-    headers = {"www-authenticate": "Bearer"} if status == 401 else None
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+def problem(request: Request, status: int, title: str, detail: str, **more: Any) -> JSONResponse:
+    """Answer a problem, which names the request it is about."""
+    name = getattr(request.state, "id", "")
+    headers = {"x-request-id": name} | ({"www-authenticate": "Bearer"} if status == 401 else {})
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "request": name, **more}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
@@ -104,29 +108,34 @@ def tell_problems(app: FastAPI) -> None:
     app.add_exception_handler(LikelierError, _told)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _unexpected)
 
 
-def _told(_: Request, error: Exception) -> Response:
+def _told(request: Request, error: Exception) -> Response:
     if isinstance(error, StrangerError):
-        return problem(401, "Who is there?", str(error))
+        return problem(request, 401, "Who is there?", str(error))
     if isinstance(error, RunError):
-        return problem(422, error.title, error.message, code=error.code, suggestions=list(error.suggestions))
+        return problem(request, 422, error.title, error.message, code=error.code, suggestions=list(error.suggestions))
     status, title = next(((each, said) for kind, each, said in STATUS if isinstance(error, kind)), (500, "Failed"))
-    return problem(status, title, str(error))
+    return problem(request, status, title, str(error))
 
 
-def _http(_: Request, error: Exception) -> Response:
+def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    answer = problem(error.status_code, "Failed", str(error.detail))
+    answer = problem(request, error.status_code, "Failed", str(error.detail))
     for name, value in (error.headers or {}).items():
         answer.headers[name] = value
     return answer
 
 
-def _invalid(_: Request, error: Exception) -> Response:
+def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = [{"at": ".".join(map(str, fault["loc"])), "message": fault["msg"]} for fault in error.errors()]
-    return problem(422, "Cannot be used", "The request does not fit.", faults=faults)
+    return problem(request, 422, "Cannot be used", "The request does not fit.", faults=faults)
+
+
+def _unexpected(request: Request, _: Exception) -> Response:
+    return problem(request, 500, "Failed", "Something went wrong that should not; the server's log says what.")
 
 
 def protect(app: FastAPI) -> None:

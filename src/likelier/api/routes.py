@@ -14,9 +14,12 @@ from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
 
+from likelier import wire
 from likelier.access import tokens
 from likelier.access.roles import Role
+from likelier.api.document import EVENTS_BODY, INSTANCE_BODY, PART_BODY, SEGMENT_BODY, file_answer, problems
 from likelier.api.frame import Admin, Auditor, Manager, Reader, Work
+from likelier.api.requests import Route, received, takes_much, tells_a_secret
 from likelier.errors import UnknownNameError
 from likelier.events.stream import Sent
 from likelier.instance import make_instance
@@ -32,8 +35,7 @@ from likelier.store.instances import Status
 from likelier.timespan import parse_moment
 
 MOST = 1000
-LARGEST_BODY = 64 << 20
-routes = APIRouter(prefix="/api/v1")
+routes = APIRouter(prefix="/api/v1", route_class=Route)
 Limit = Annotated[int, Query(ge=1, le=MOST)]
 Seed = Annotated[int | None, Query(ge=0, le=2**31 - 1)]
 After = Annotated[int | None, Query(ge=0, le=2**53)]
@@ -49,37 +51,68 @@ def _storable(keys: dict[str, Any]) -> dict[str, Any]:
 
 
 Asked = Annotated[dict[str, Any], Body(), AfterValidator(_storable)]
-IfMatch = Annotated[str | None, Header(alias="if-match")]
+IfMatch = Annotated[
+    str | None, Header(alias="if-match", description="The ETag that was read: an edit of anything newer is refused.")
+]
+AfterName = Annotated[str, Query(description="Where the page before ended: its `next`.")]
+AsOf = Annotated[
+    str | None, Query(description="A date or a moment; later events do not exist.", examples=["2024-05-01"])
+]
 
 
-@routes.get("/datasets")
-def list_datasets(_: Reader, work: Work) -> dict[str, Any]:
-    return _list(data.dataset_list(work))
+# ---- datasets ------------------------------------------------------------------------------------------------------
 
 
-@routes.get("/datasets/{name}")
+@routes.get("/datasets", response_model=wire.Page[wire.Dataset])
+def list_datasets(_: Reader, work: Work, limit: Limit = 100, after: AfterName = "") -> dict[str, Any]:
+    """List the datasets by name."""
+    return _page(data.dataset_list(work, after=after, limit=limit + 1), limit, "name")
+
+
+@routes.get("/datasets/{name}", response_model=wire.DatasetDescription, responses=problems(404))
 def get_dataset(name: str, _: Reader, work: Work) -> dict[str, Any]:
+    """Say what is in a dataset: fields and how complete they are, identities, a few rows, batches, rows set aside."""
     return data.describe_dataset(work, name)
 
 
-@routes.post("/datasets/{name}/events")
+@routes.post(
+    "/datasets/{name}/events",
+    response_model=wire.Ingested,
+    responses=problems(409, 413, 415),
+    openapi_extra=EVENTS_BODY,
+)
+@takes_much
 async def post_events(name: str, actor: Manager, request: Request) -> dict[str, Any]:
-    """Append events sent as NDJSON; answered when they would survive a crash."""
-    sent = Sent(f"request {request.state.id}", await _received(request))
+    """Append events sent as NDJSON, also packed with gzip; answered when they would survive a crash.
+
+    Whoever gets no answer sends the same again: what is there already counts as duplicate. A dataset that is not there
+    is made.
+    """
+    sent = Sent(f"request {request.state.id}", await received(request))
     intake: Intake = request.app.state.intake
     return vars(await intake.accept(actor, name, sent))
 
 
-@routes.get("/instances")
-def list_instances(_: Reader, work: Work) -> dict[str, Any]:
-    return _list([_told(found) for found in overviews(work)])
+# ---- instances -----------------------------------------------------------------------------------------------------
 
 
-@routes.post("/instances", status_code=201)
+@routes.get("/instances", response_model=wire.Page[wire.Instance])
+def list_instances(_: Reader, work: Work, limit: Limit = 100, after: AfterName = "") -> dict[str, Any]:
+    """List the instances by name, drafts included."""
+    return _page([_told(found) for found in overviews(work, after=after, limit=limit + 1)], limit, "name")
+
+
+@routes.post(
+    "/instances",
+    status_code=201,
+    response_model=wire.Instance,
+    responses=problems(409, 413, 415),
+    openapi_extra=INSTANCE_BODY,
+)
 def post_instance(
     asked: Asked, actor: Manager, work: Work, response: Response, *, draft: bool = False
 ) -> dict[str, Any]:
-    """Create an instance, which begins its first run, or a draft."""
+    """Create an instance, which begins its first run, or a draft, which may be incomplete."""
     if draft:
         created = drafts.create_draft(work, actor, asked)
     else:
@@ -87,52 +120,77 @@ def post_instance(
     return _instance(work, created.id, response)
 
 
-@routes.get("/instances/{instance_id}")
+@routes.get("/instances/{instance_id}", response_model=wire.Instance, responses=problems(404))
 def get_instance(instance_id: str, _: Reader, work: Work, response: Response) -> dict[str, Any]:
+    """Tell an instance, by id or name; its ETag goes into the If-Match of an edit."""
     return _instance(work, instance_id, response)
 
 
-@routes.patch("/instances/{instance_id}")
+@routes.patch(
+    "/instances/{instance_id}",
+    response_model=wire.Instance,
+    responses=problems(404, 409, 412, 413, 415),
+    openapi_extra=PART_BODY,
+)
 def patch_instance(
     instance_id: str, asked: Asked, actor: Manager, work: Work, response: Response, if_match: IfMatch = None
 ) -> dict[str, Any]:
-    """Change an instance; `status` and `timing` stand beside the keys of the instance file."""
+    """Change an instance; `status` and `timing` stand beside the keys of the instance file.
+
+    What decides the scores becomes the next version of its definition. Of a draft, the keys sent take the place of
+    those it had.
+    """
     status, timing = asked.pop("status", None), asked.pop("timing", None)
     if status is not None and status not in list(Status):
         raise UnknownNameError("status", str(status), list(Status))
     if timing is not None and not isinstance(timing, dict):
         raise HTTPException(422, "timing holds keys such as weekday, day, hour and time_zone.")
-    edit = Edit(asked, Status(status) if status else None, timing)
-    instances.edit_instance(work, actor, instance_id, edit, was=_revision(if_match))
+    with work.store.read() as connection:
+        found = stored.get(connection, instance_id)
+    if found.status is Status.DRAFT and status is None and timing is None:
+        drafts.save_draft(work, actor, found.id, {**(found.draft or {}), **asked}, was=_revision(if_match))
+    else:
+        edit = Edit(asked, Status(status) if status else None, timing)
+        instances.edit_instance(work, actor, instance_id, edit, was=_revision(if_match))
     return _instance(work, instance_id, response)
 
 
-@routes.post("/instances/{instance_id}/finish")
+@routes.post(
+    "/instances/{instance_id}/finish", response_model=wire.Instance, responses=problems(404, 409, 412, 413, 415)
+)
 def finish_draft(
     instance_id: str, actor: Manager, work: Work, response: Response, if_match: IfMatch = None
 ) -> dict[str, Any]:
+    """Turn a draft that is complete into an instance, which begins its first run."""
     drafts.finish_draft(work, actor, instance_id, was=_revision(if_match))
     return _instance(work, instance_id, response)
 
 
-@routes.delete("/instances/{instance_id}", status_code=204)
+@routes.delete("/instances/{instance_id}", status_code=204, responses=problems(404, 412, 413, 415))
 def delete_instance(
     instance_id: str, actor: Manager, work: Work, *, from_profiles: bool = False, if_match: IfMatch = None
 ) -> None:
+    """End an instance with its runs and scores; the latest stay on profiles unless they go `from_profiles` too."""
     was = _revision(if_match)
     instances.delete_instance(work, actor, instance_id, was=was, from_profiles=from_profiles)
 
 
-@routes.post("/instances/{instance_id}/clone", status_code=201)
+@routes.post(
+    "/instances/{instance_id}/clone",
+    status_code=201,
+    response_model=wire.Instance,
+    responses=problems(404, 409, 413, 415),
+)
 def clone_instance(
     instance_id: str, actor: Manager, work: Work, response: Response, name: str | None = None
 ) -> dict[str, Any]:
+    """Make an instance that asks the same under another name."""
     return _instance(work, instances.clone_instance(work, actor, instance_id, name).id, response)
 
 
-@routes.post("/instances/{instance_id}/check")
-def check_instance(instance_id: str, _: Reader, work: Work, as_of: str | None = None) -> dict[str, Any]:
-    """Count what a run would find."""
+@routes.post("/instances/{instance_id}/check", response_model=wire.Check, responses=problems(404, 409, 413, 415))
+def check_instance(instance_id: str, _: Reader, work: Work, as_of: AsOf = None) -> dict[str, Any]:
+    """Count what a run would find, and train nothing."""
     from likelier.service.work import check_instance as check  # noqa: PLC0415 - loads the model libraries
 
     with work.store.read() as connection:
@@ -141,20 +199,27 @@ def check_instance(instance_id: str, _: Reader, work: Work, as_of: str | None = 
     return check(work, asked, parse_moment(as_of) if as_of else None)
 
 
-@routes.get("/instances/{instance_id}/runs")
-def list_runs(instance_id: str, _: Reader, work: Work, limit: Limit = 100, after: str | None = None) -> dict[str, Any]:
+# ---- runs ----------------------------------------------------------------------------------------------------------
+
+
+@routes.get("/instances/{instance_id}/runs", response_model=wire.Page[wire.Run], responses=problems(404))
+def list_runs(instance_id: str, _: Reader, work: Work, limit: Limit = 100, after: AfterName = "") -> dict[str, Any]:
+    """List the runs of an instance, newest first."""
     with work.store.read() as connection:
         instance = stored.get(connection, instance_id)
         last = runs.find_run(connection, after) if after else None
         before = (last.queued_at, last.id) if last else None
-        found = records.history(connection, instance_id=instance.id, before=before, limit=limit)
-    return _list([runs.summary(run) for run in found], found[-1].id if len(found) == limit else None)
+        found = records.history(connection, instance_id=instance.id, before=before, limit=limit + 1)
+    return _page([runs.summary(run) for run in found], limit, "id")
 
 
-@routes.post("/instances/{instance_id}/runs", status_code=202)
-def start_run(
-    instance_id: str, actor: Manager, work: Work, as_of: str | None = None, seed: Seed = None
-) -> dict[str, Any]:
+@routes.post(
+    "/instances/{instance_id}/runs",
+    status_code=202,
+    response_model=wire.RunDetails,
+    responses=problems(404, 409, 413, 415),
+)
+def start_run(instance_id: str, actor: Manager, work: Work, as_of: AsOf = None, seed: Seed = None) -> dict[str, Any]:
     """Queue a run; the one under way is answered when it would give the same."""
     with work.store.read() as connection:
         instance = stored.get(connection, instance_id)
@@ -162,14 +227,18 @@ def start_run(
     return runs.details(runs.start_run(work, actor, instance, as_of=moment, seed=seed))
 
 
-@routes.get("/runs/{run_id}")
+@routes.get("/runs/{run_id}", response_model=wire.RunDetails, responses=problems(404))
 def get_run(run_id: str, _: Reader, work: Work) -> dict[str, Any]:
+    """Tell a run: its state, progress and outcome."""
     with work.store.read() as connection:
         return runs.details(runs.find_run(connection, run_id))
 
 
-@routes.post("/runs/{run_id}/cancel", status_code=202)
+@routes.post(
+    "/runs/{run_id}/cancel", status_code=202, response_model=wire.RunDetails, responses=problems(404, 409, 413, 415)
+)
 def cancel_run(run_id: str, actor: Manager, work: Work) -> dict[str, Any]:
+    """Ask for a run's end; one that is running hears it within a beat."""
     with work.store.read() as connection:
         run = runs.find_run(connection, run_id)
     runs.cancel_run(work, actor, run)
@@ -177,8 +246,9 @@ def cancel_run(run_id: str, actor: Manager, work: Work) -> dict[str, Any]:
         return runs.details(runs.find_run(connection, run_id))
 
 
-@routes.get("/instances/{instance_id}/insights")
+@routes.get("/instances/{instance_id}/insights", response_model=wire.Insights, responses=problems(404))
 def get_insights(instance_id: str, _: Reader, work: Work, run: str | None = None) -> dict[str, Any]:
+    """Tell what a run learnt, by default the latest that gave scores."""
     with work.store.read() as connection:
         found = runs.find_published(connection, instance_id, run)
     insights = reports.insights_of(work, found)
@@ -187,7 +257,7 @@ def get_insights(instance_id: str, _: Reader, work: Work, run: str | None = None
     return {"run": runs.summary(found), "insights": insights}
 
 
-@routes.get("/instances/{instance_id}/performance")
+@routes.get("/instances/{instance_id}/performance", response_model=wire.Performance, responses=problems(404))
 def get_performance(
     instance_id: str,
     _: Reader,
@@ -204,7 +274,9 @@ def get_performance(
     return performance(work, instance_id, since=first, until=last, by=by, run_id=run)
 
 
-@routes.get("/instances/{instance_id}/scores")
+@routes.get(
+    "/instances/{instance_id}/scores", response_class=StreamingResponse, responses=file_answer() | problems(404)
+)
 def get_scores(
     instance_id: str,
     actor: Reader,
@@ -229,45 +301,94 @@ def get_scores(
 MEDIA = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv", "jsonl": "application/x-ndjson"}
 
 
-@routes.get("/profiles/{namespace}/{identity:path}")
+# ---- people --------------------------------------------------------------------------------------------------------
+
+
+@routes.get("/profiles/{namespace}/{identity:path}", response_model=wire.Profile, responses=problems(404))
 def get_profile(namespace: str, identity: str, _: Reader, work: Work) -> dict[str, Any]:
+    """Tell what is known of a person: attributes, scores with their reasons, segments, the newest events."""
     return profiles.find_profile(work, namespace, identity)
 
 
-@routes.get("/segments")
-def list_segments(_: Reader, work: Work) -> dict[str, Any]:
-    return _list(segments.list_segments(work))
+@routes.get("/segments", response_model=wire.Page[wire.Segment])
+def list_segments(_: Reader, work: Work, limit: Limit = 100, after: AfterName = "") -> dict[str, Any]:
+    """List the segments by name."""
+    return _page(segments.list_segments(work, after=after, limit=limit + 1), limit, "name")
 
 
-@routes.post("/segments", status_code=201)
-def post_segment(asked: Asked, actor: Manager, work: Work) -> dict[str, Any]:
+@routes.post(
+    "/segments",
+    status_code=201,
+    response_model=wire.Segment,
+    responses=problems(404, 409, 413, 415),
+    openapi_extra=SEGMENT_BODY,
+)
+def post_segment(asked: Asked, actor: Manager, work: Work, response: Response) -> dict[str, Any]:
     """Make a segment of `name` and one of `text`, `rule`, or `instance` and `bucket`."""
     name, description = asked.pop("name", None), asked.pop("description", "")
     if not isinstance(name, str) or not isinstance(description, str):
         raise HTTPException(422, "name and description are texts.")
-    try:
-        wanted = segments.Wanted(**asked)
-    except TypeError:
-        raise HTTPException(422, "Send name, and one of text, rule, or instance and bucket.") from None
-    return segments.create_segment(work, actor, name, wanted, description=description)
+    return _segment(segments.create_segment(work, actor, name, _rule(asked), description=description), response)
 
 
-@routes.get("/segments/{segment}")
-def get_segment(segment: str, _: Reader, work: Work) -> dict[str, Any]:
-    return segments.get_segment(work, segment)
+@routes.post(
+    "/segments/estimate",
+    response_model=wire.SegmentEstimate,
+    responses=problems(404, 409, 413, 415),
+    openapi_extra=SEGMENT_BODY,
+)
+def estimate_segment(asked: Asked, _: Reader, work: Work) -> dict[str, Any]:
+    """Say how many would belong to a segment of `text`, `rule`, or `instance` and `bucket`, and keep nothing."""
+    return segments.estimate_segment(work, _rule({key: asked[key] for key in asked if key not in NAMES}))
 
 
-@routes.delete("/segments/{segment}", status_code=204)
-def delete_segment(segment: str, actor: Manager, work: Work) -> None:
-    segments.delete_segment(work, actor, segment)
+@routes.get("/segments/{segment}", response_model=wire.SegmentDetails, responses=problems(404))
+def get_segment(segment: str, _: Reader, work: Work, response: Response) -> dict[str, Any]:
+    """Tell a segment, by id or name, as it is now; its ETag goes into the If-Match of an edit."""
+    return _segment(segments.get_segment(work, segment), response)
 
 
-@routes.get("/segments/{segment}/members")
-def list_members(segment: str, _: Reader, work: Work, limit: Limit = 100, after: str = "") -> dict[str, Any]:
+@routes.patch(
+    "/segments/{segment}",
+    response_model=wire.Segment,
+    responses=problems(404, 409, 412, 413, 415),
+    openapi_extra=SEGMENT_BODY,
+)
+def patch_segment(
+    segment: str, asked: Asked, actor: Manager, work: Work, response: Response, if_match: IfMatch = None
+) -> dict[str, Any]:
+    """Change a segment's name, description or rule."""
+    name, description = (asked.pop(key, None) for key in NAMES)
+    if not all(text is None or isinstance(text, str) for text in (name, description)):
+        raise HTTPException(422, "name and description are texts.")
+    changed = segments.change_segment(
+        work,
+        actor,
+        segment,
+        new_name=name,
+        description=description,
+        wanted=_rule(asked) if asked else None,
+        was=_tag(if_match),
+    )
+    return _segment(changed, response)
+
+
+@routes.delete("/segments/{segment}", status_code=204, responses=problems(404, 412, 413, 415))
+def delete_segment(segment: str, actor: Manager, work: Work, if_match: IfMatch = None) -> None:
+    """Forget a segment; refused while others refer to it."""
+    segments.delete_segment(work, actor, segment, was=_tag(if_match))
+
+
+@routes.get("/segments/{segment}/members", response_model=wire.Page[wire.Member], responses=problems(404))
+def list_members(segment: str, _: Reader, work: Work, limit: Limit = 100, after: AfterName = "") -> dict[str, Any]:
+    """List who belongs, sorted by id."""
     return segments.segment_members(work, segment, after=after, limit=limit)
 
 
-@routes.get("/audit")
+# ---- access --------------------------------------------------------------------------------------------------------
+
+
+@routes.get("/audit", response_model=wire.Page[wire.AuditEntry])
 def list_audit(
     _: Auditor,
     work: Work,
@@ -280,22 +401,27 @@ def list_audit(
     limit: Limit = 100,
     after: After = None,
 ) -> dict[str, Any]:
+    """List who did what, newest first."""
     moments = {key: parse_moment(text) if text else None for key, text in (("since", since), ("until", until))}
     wanted = audit.Filter(actor, action, object_type, object_id, **moments)
     with work.store.read() as connection:
-        found = audit.page(connection, wanted, before=after, limit=limit)
-    items = [{**vars(entry), "at": entry.at.isoformat()} for entry in found]
-    return _list(items, str(found[-1].id) if len(found) == limit else None)
+        found = audit.page(connection, wanted, before=after, limit=limit + 1)
+    return _page([{**vars(entry), "at": entry.at.isoformat()} for entry in found], limit, "id")
 
 
-@routes.get("/tokens")
-def list_tokens(_: Admin, work: Work) -> dict[str, Any]:
+@routes.get("/tokens", response_model=wire.Page[wire.Token])
+def list_tokens(_: Admin, work: Work, limit: Limit = 100, after: AfterName = "") -> dict[str, Any]:
+    """List the tokens, newest first, also those that ended."""
     with work.store.read() as connection:
-        found = stored_access.list_tokens(connection)
-    return _list([_shown(token) for token in found])
+        found = [_shown(token) for token in stored_access.list_tokens(connection)]
+    places = [place for place, token in enumerate(found, 1) if token["id"] == after] if after else [0]
+    if not places:
+        raise UnknownNameError("token", after, [])
+    return _page(found[places[0] :], limit, "id")
 
 
-@routes.post("/tokens", status_code=201)
+@routes.post("/tokens", status_code=201, response_model=wire.NewToken, responses=problems(409, 413, 415))
+@tells_a_secret
 def post_token(actor: Admin, work: Work, name: str, role: Role, expires: str | None = None) -> dict[str, Any]:
     """Make a token, which ends on a date or after days such as `90d`; its secret is answered this once."""
     token_id, now = work.new_id(), work.clock()
@@ -305,14 +431,34 @@ def post_token(actor: Admin, work: Work, name: str, role: Role, expires: str | N
     return {"id": token_id, "token": secret}
 
 
-@routes.delete("/tokens/{token_id}", status_code=204)
+@routes.delete("/tokens/{token_id}", status_code=204, responses=problems(404, 413, 415))
 def revoke_token(token_id: str, actor: Admin, work: Work) -> None:
+    """End a token at once."""
     with work.store.write() as connection:
         tokens.revoke(connection, actor, token_id, now=work.clock())
 
 
-def _list(items: list[Any], following: str | None = None) -> dict[str, Any]:
-    return {"items": items, "next": following}
+# ---- answers -------------------------------------------------------------------------------------------------------
+
+NAMES = ("name", "description")
+
+
+def _page(found: list[dict[str, Any]], limit: int, key: str) -> dict[str, Any]:
+    """A page of what was found, which is one more than fits when others follow."""
+    following = str(found[limit - 1][key]) if len(found) > limit else None
+    return {"items": found[:limit], "next": following}
+
+
+def _rule(asked: dict[str, Any]) -> segments.Wanted:
+    try:
+        return segments.Wanted(**asked)
+    except TypeError:
+        raise HTTPException(422, "Send one of text, rule, or instance and bucket.") from None
+
+
+def _segment(told: dict[str, Any], response: Response) -> dict[str, Any]:
+    response.headers["etag"] = f'"{told["revision"]}"'
+    return told
 
 
 def _instance(work: Work, instance_id: str, response: Response) -> dict[str, Any]:
@@ -346,11 +492,18 @@ def _shown(token: stored_access.Token) -> dict[str, Any]:
     return {key: value.isoformat() if isinstance(value, dt.datetime) else value for key, value in told.items()}
 
 
+def _tag(if_match: str | None) -> str | None:
+    """What an edit was made on; None when that does not matter."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    return if_match.strip().removeprefix("W/").strip('"')
+
+
 def _revision(if_match: str | None) -> int | None:
     """The revision an edit was made on; anything else than an ETag of ours cannot match."""
-    if if_match is None or if_match == "*":
+    text = _tag(if_match)
+    if text is None:
         return None
-    text = if_match.strip().removeprefix("W/").strip('"')
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
 
 
@@ -358,16 +511,6 @@ def _finished(instance: stored.Instance) -> stored.Instance:
     if instance.status is Status.DRAFT:
         raise HTTPException(422, "A draft cannot be checked: finish it first.")
     return instance
-
-
-async def _received(request: Request) -> bytes:
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > LARGEST_BODY:
-            raise HTTPException(413, f"Send at most {LARGEST_BODY >> 20} MB at once.")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _sent(file: Path, folder: tempfile.TemporaryDirectory[str]) -> Iterator[bytes]:

@@ -54,10 +54,11 @@ def note_ingest(workspace: Workspace, actor: Actor, name: str, done: IngestResul
         record(connection, actor, "dataset.ingest", dataset, now=workspace.clock(), after=vars(done))
 
 
-def dataset_list(workspace: Workspace) -> list[dict[str, Any]]:
-    """Each dataset with its kind, rows, dates and identities."""
+def dataset_list(workspace: Workspace, *, after: str = "", limit: int | None = None) -> list[dict[str, Any]]:
+    """Each dataset by name, with its kind, rows, dates and identities; those that come after a name."""
     with workspace.engine() as engine:
-        return [_brief(engine, workspace, dataset) for dataset in list_datasets(workspace.lake)]
+        found = [dataset for dataset in list_datasets(workspace.lake) if dataset.name > after]
+        return [_brief(engine, workspace, dataset) for dataset in found[:limit]]
 
 
 def describe_dataset(workspace: Workspace, name: str) -> dict[str, Any]:

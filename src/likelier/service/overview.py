@@ -57,11 +57,11 @@ class Words:
     problem: str = ""
 
 
-def overviews(workspace: Workspace) -> list[Overview]:
-    """Every instance, drafts included, by name."""
+def overviews(workspace: Workspace, *, after: str = "", limit: int = 1000) -> list[Overview]:
+    """The instances that come after a name, drafts included, by name."""
     with workspace.store.read() as connection:
         year = workspace.clock().year
-        return [_overview(connection, instance, year) for instance in stored.page(connection)]
+        return [_overview(connection, instance, year) for instance in stored.page(connection, after=after, limit=limit)]
 
 
 def overview(workspace: Workspace, instance_id: str) -> Overview | None:

@@ -388,6 +388,7 @@ class Scene:
             "created_at": segment.created_at.isoformat(),
             "created_by": segment.created_by,
             "updated_at": segment.updated_at.isoformat(),
+            "revision": segment.revision,
         }
 
 

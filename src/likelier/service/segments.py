@@ -86,10 +86,15 @@ def change_segment(
     new_name: str | None = None,
     description: str | None = None,
     wanted: Wanted | None = None,
+    was: str | None = None,
 ) -> dict[str, Any]:
-    """Change a segment's name, description or rule; a rule that leads back to the segment itself is refused."""
+    """Change a segment's name, description or rule, provided that it still has the revision it `was` read at.
+
+    A rule that leads back to the segment itself is refused.
+    """
     with opened_scene(workspace) as scene:
         segment = scene.find(name)
+        _refuse_changed(segment, was)
         changed = replace(segment, updated_at=workspace.clock())
         if new_name is not None:
             _refuse_name(new_name)
@@ -103,7 +108,7 @@ def change_segment(
         scene.take_as(changed)
         found = scene.members(changed)
         with workspace.store.write() as connection:
-            stored.edit(connection, changed)
+            stored.edit(connection, changed, was=segment.updated_at)
             before, after = _told(segment), _told(changed)
             record(
                 connection, actor, "segment.edit", _thing(changed), now=changed.updated_at, before=before, after=after
@@ -121,10 +126,11 @@ def estimate_segment(workspace: Workspace, wanted: Wanted) -> dict[str, Any]:
         return {"size": size, "namespace": namespace, "text": write_rule(rule), "words": rule.words()}
 
 
-def delete_segment(workspace: Workspace, actor: Actor, name: str) -> None:
+def delete_segment(workspace: Workspace, actor: Actor, name: str, *, was: str | None = None) -> None:
     """Forget a segment with its members; refused while others refer to it."""
     with opened_scene(workspace) as scene:
         segment = scene.find(name)
+        _refuse_changed(segment, was)
         used = [other.name for other in scene.segments if segment.id in segments_in(scene.rule(other))]
         if used:
             others = ", ".join(f"'{one}'" for one in used)
@@ -141,10 +147,11 @@ def delete_segment(workspace: Workspace, actor: Actor, name: str) -> None:
 # --- looking ---------------------------------------------------------------------------------------------------------
 
 
-def list_segments(workspace: Workspace) -> list[dict[str, Any]]:
-    """Every segment by name, with its size when it was last evaluated."""
+def list_segments(workspace: Workspace, *, after: str = "", limit: int | None = None) -> list[dict[str, Any]]:
+    """The segments that come after a name, by name, with their sizes when they were last evaluated."""
     with opened_scene(workspace) as scene:
-        return [scene.told(segment, scene.latest(segment)) for segment in scene.segments]
+        found = sorted((one for one in scene.segments if one.name > after), key=lambda one: one.name)
+        return [scene.told(segment, scene.latest(segment)) for segment in found[:limit]]
 
 
 def get_segment(workspace: Workspace, name: str) -> dict[str, Any]:
@@ -228,6 +235,11 @@ def evaluate_after(workspace: Workspace, run: Run) -> None:
                     scene.current(segment)
             except Exception:  # the run has ended well, whatever becomes of a segment
                 log.exception("Segment %s could not be evaluated after run %s", segment.id, run.id)
+
+
+def _refuse_changed(segment: Segment, was: str | None) -> None:
+    if was is not None and was != segment.revision:
+        raise stored.changed_meanwhile(segment)
 
 
 def _refuse_name(name: str) -> None:

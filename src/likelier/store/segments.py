@@ -6,6 +6,7 @@ A rule is kept as text that names instances and other segments by their ids, so 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from likelier.errors import UsageError
+from likelier.store.instances import EditedMeanwhileError
 from likelier.store.tables import hold_outs, segment_counts, segments
 
 
@@ -29,6 +31,12 @@ class Segment:
     created_at: dt.datetime
     created_by: str
     updated_at: dt.datetime
+
+    @property
+    def revision(self) -> str:
+        """Tells this reading from any other: two are alike when nothing was changed between."""
+        said = (self.name, self.description, self.namespace, self.rule, self.updated_at.isoformat())
+        return hashlib.sha256("\0".join(said).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -68,8 +76,15 @@ def add(connection: Connection, segment: Segment) -> None:
     _write(connection, sa.insert(segments).values(**vars(segment)), segment.name)
 
 
-def edit(connection: Connection, segment: Segment) -> None:
-    _write(connection, sa.update(segments).where(segments.c.id == segment.id).values(**vars(segment)), segment.name)
+def edit(connection: Connection, segment: Segment, *, was: dt.datetime) -> None:
+    """Write a segment back, provided that nobody changed it since it `was` updated."""
+    here = sa.update(segments).where(segments.c.id == segment.id, segments.c.updated_at == was)
+    if _write(connection, here.values(**vars(segment)), segment.name) != 1:
+        raise changed_meanwhile(segment)
+
+
+def changed_meanwhile(segment: Segment) -> EditedMeanwhileError:
+    return EditedMeanwhileError(f"'{segment.name}' was changed by somebody else meanwhile. Read it again, then edit.")
 
 
 def find(connection: Connection, segment_id: str) -> Segment | None:
@@ -149,9 +164,9 @@ def _one(connection: Connection, condition: sa.ColumnElement[bool]) -> Segment |
     return Segment(**row) if row else None
 
 
-def _write(connection: Connection, statement: Any, name: str) -> None:
+def _write(connection: Connection, statement: Any, name: str) -> int:
     try:
         with connection.begin_nested():
-            connection.execute(statement)
+            return connection.execute(statement).rowcount
     except IntegrityError as error:
         raise SegmentNameTakenError(f"There is a segment named '{name}' already. Choose another name.") from error
