@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from likelier.insights import charts
 from likelier.insights.backtests import backtest_page, headline
-from likelier.insights.performance import Outcome, came_true, together
+from likelier.insights.performance import Outcome, came_true
 
 #             probability, score, did
 TABLE = """
@@ -65,55 +65,16 @@ def test_it_agrees_with_plain_counting(rows):
         assert told["auc"]["value"] == pytest.approx(roc_auc_score(did, probability))
 
 
-@pytest.fixture
-def found():
-    """A backtest of three cut-offs, the oldest without enough history."""
-    rng = np.random.default_rng(1)
-    rows, judged = [], []
-    for month in (5, 6):
-        probability = 1 / (1 + np.exp(-rng.normal(-1, 1.5, 2000)))
-        odds = probability / (1 - probability)
-        score = 100 * odds / (odds + probability.mean() / (1 - probability.mean()))
-        came = Outcome(probability, score, rng.random(2000) < probability)
-        told = came_true(came)
-        judged.append(came)
-        rows.append(
-            {
-                "cut_off": f"2024-0{month}-01T00:00:00+00:00",
-                "until": f"2024-0{month + 1}-01T00:00:00+00:00",
-                "scored": 2001,
-                "gone": 1,
-                "published": month == 6,
-                "promised": {key: told[key] for key in ("auc", "deciles", "gains", "calibration")},
-                **told,
-            }
-        )
-    problem = {"code": 407, "title": "NOT ENOUGH HISTORICAL EVENT DATA", "message": "Too short.", "suggestions": []}
-    return {
-        "instance": {"name": "Buy <script>alert(1)</script>", "goal": {"window_days": 30}},
-        "goal_words": "makes a purchase within 30 days",
-        "goal_deed": "make a purchase",
-        "population_words": "were active",
-        "propensity_type": "conversion",
-        "known_until": "2024-07-01T00:00:00+00:00",
-        "outcome_days": 30,
-        "seed": 7,
-        "data_versions": {"shop": 3},
-        "cut_offs": [{"cut_off": "2024-04-01T00:00:00+00:00", "until": "", "problem": problem}, *rows],
-        "together": came_true(together(judged)),
-    }
-
-
-def test_the_headline_says_whether_it_came_true(found):
-    said = headline(found)
+def test_the_headline_says_whether_it_came_true(backtest):
+    said = headline(backtest)
     assert said[0] == "Put back in time 3 times, 30 days apart; 2 runs would have given scores."
     assert said[1].startswith("Of ")
     assert "were expected to make a purchase;" in said[1]
     assert said[-1].startswith("The AUC on what then happened was 0.")
 
 
-def test_the_page_shows_every_cut_off_those_that_failed_too(found):
-    html = backtest_page(found)
+def test_the_page_shows_every_cut_off_those_that_failed_too(backtest):
+    html = backtest_page(backtest)
     assert "407 NOT ENOUGH HISTORICAL EVENT DATA" in html
     assert "no, too poor" in html
     assert html.count("1 scored people") == 2
@@ -122,15 +83,15 @@ def test_the_page_shows_every_cut_off_those_that_failed_too(found):
     assert not [word for word in ("http://", "https://") if word in html.split('id="library"')[0]]
 
 
-def test_a_backtest_in_which_nothing_gave_scores_has_a_page(found):
-    html = backtest_page({**found, "cut_offs": found["cut_offs"][:1], "together": None})
+def test_a_backtest_in_which_nothing_gave_scores_has_a_page(backtest):
+    html = backtest_page({**backtest, "cut_offs": backtest["cut_offs"][:1], "together": None})
     assert "None of the 1 runs in the past would have given scores." in html
 
 
-def test_what_is_not_settled_yet_is_drawn_hollow(found):
+def test_what_is_not_settled_yet_is_drawn_hollow(backtest):
     runs = [
         {"at": row["cut_off"], "buckets": row["buckets"], "provisional": place == 1}
-        for place, row in enumerate(found["cut_offs"][1:])
+        for place, row in enumerate(backtest["cut_offs"][1:])
     ]
     option = charts.over_time(runs, "churn")
     dotted, solid = option["series"][:2]

@@ -7,6 +7,7 @@ import shutil
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from likelier.insights.backtests import backtest_page
 from likelier.insights.reports import report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -96,3 +97,10 @@ def test_paper_has_every_section_drill_down_and_table(opened, insights, run):
     assert all(panel.locator("svg path").count() > 3 for panel in tab.locator(".drill").all())
     assert tab.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()") == "#1a2230"
     assert len(tab.pdf()) > 50_000
+
+
+def test_a_backtest_draws_what_it_found(opened, backtest):
+    tab = opened(backtest_page(backtest))
+    for chart in ("over-time", "calibration", "gains", "spread-2024-05-01", "spread-2024-06-01"):
+        assert tab.locator(f'[data-chart="{chart}"] svg path').count() > 3
+    assert tab.evaluate("document.documentElement.scrollWidth") <= tab.evaluate("innerWidth")

@@ -239,3 +239,12 @@ def test_churn_is_said_the_other_way_round(example, run):
     page = report(example.make("churn"), run)
     assert "of them not to make a purchase in the next 30 days" in shown(page)
     assert "High is red here" in shown(page)
+
+
+def test_a_report_tells_what_came_of_the_runs_so_far(insights, run, backtest):
+    came = backtest["cut_offs"][1] | {"state": "provisional", "settles": "2024-06-03T00:00:00+00:00", "corrections": []}
+    assert "Did it come true?" not in report(insights, run)
+    html = report(insights, run, [came])
+    assert "Scored on 1 May 2024. Of " in html
+    assert "Provisional until the data reaches 3 Jun 2024: late events may still come." in html
+    assert '"over-time"' in html

@@ -7,19 +7,21 @@ from typing import Any
 
 from likelier.insights import words
 from likelier.insights.charts import percent
-from likelier.phrases import day
+from likelier.phrases import day, join, say
 
 
 def headline(runs: Sequence[Mapping[str, Any]], deed: str) -> list[str]:
     """Say what came of the latest run whose outcomes are known, and how sure that is."""
     if not runs:
-        return ["No run has given scores yet."]
+        return [say("No run has given scores yet.")]
     closed = [run for run in runs if run["state"] != "open"]
     if not closed:
-        return [f"Nothing can be said yet: the first outcome window closes on {day(runs[0]['until'])}."]
+        closes = day(runs[0]["until"])
+        return [say("Nothing can be said yet: the first outcome window closes on {closes}.", closes=closes)]
     run = closed[-1]
     said = [words.bucket_words(bucket, run, deed if bucket == "high" else None) for bucket in ("high", "low")]
-    return [f"Scored on {day(run['cut_off'])}.", *filter(None, said), order(run), *filter(None, [state(run)])]
+    first = say("Scored on {day}.", day=day(run["cut_off"]))
+    return [first, *filter(None, said), order(run), *filter(None, [state(run)])]
 
 
 def order(run: Mapping[str, Any]) -> str:
@@ -32,27 +34,30 @@ def order(run: Mapping[str, Any]) -> str:
     """
     auc, promised = run["auc"], (run["promised"].get("auc") or {}).get("value")
     if auc is None:
-        return "Everybody or nobody met the goal, so there is no order to judge."
-    said = f"The AUC was {auc['value']:.2f} ({auc['low']:.2f} – {auc['high']:.2f})"
+        return say("Everybody or nobody met the goal, so there is no order to judge.")
+    came = say("The AUC was {value:.2f} ({low:.2f} – {high:.2f})", **auc)
     if promised is None:
-        return f"{said}."
+        return say("{came}.", came=came)
     if auc["low"] <= promised <= auc["high"]:
-        return f"{said}, as the {promised:.2f} that was promised allows."
-    return f"{said}, {'less' if auc['value'] < promised else 'more'} than the {promised:.2f} that was promised."
+        return say("{came}, as the {promised:.2f} that was promised allows.", came=came, promised=promised)
+    if auc["value"] < promised:
+        return say("{came}, less than the {promised:.2f} that was promised.", came=came, promised=promised)
+    return say("{came}, more than the {promised:.2f} that was promised.", came=came, promised=promised)
 
 
 def state(run: Mapping[str, Any]) -> str:
     """Say how far a run's figures are settled, and what late events changed."""
     if run["state"] == "open":
-        return f"Open: the outcome window closes on {day(run['until'])}."
+        return say("Open: the outcome window closes on {day}.", day=day(run["until"]))
     said = []
     if run["state"] == "provisional":
-        said.append(f"Provisional until the data reaches {day(run['settles'])}: late events may still come.")
+        until = day(run["settles"])
+        said.append(say("Provisional until the data reaches {until}: late events may still come.", until=until))
     if run["corrections"]:
-        first, last = run["corrections"][0]["before"], run["corrections"][-1]["after"]
-        was, here = (f"{each['all']['qualifying']:,} of {each['all']['profiles']:,}" for each in (first, last))
-        said.append(f"Corrected after late events: {here} met the goal, not {was}.")
-    return " ".join(said)
+        first, last = run["corrections"][0]["before"]["all"], run["corrections"][-1]["after"]["all"]
+        was, here = (words.some_of(each["qualifying"], each["profiles"]) for each in (first, last))
+        said.append(say("Corrected after late events: {here} met the goal, not {was}.", here=here, was=was))
+    return join(said)
 
 
 def rates(told: Mapping[str, Any]) -> str:
@@ -66,8 +71,9 @@ def rates(told: Mapping[str, Any]) -> str:
     if not told["profiles"]:
         return "–"
     if told["rate"] is None:
-        return f"{percent(told['expected'])} → ?"
-    return f"{percent(told['expected'])} → {percent(told['rate'])} ({percent(told['low'])} – {percent(told['high'])})"
+        return say("{expected} → ?", expected=percent(told["expected"]))
+    each = {key: percent(told[key]) for key in ("expected", "rate", "low", "high")}
+    return say("{expected} → {rate} ({low} – {high})", **each)
 
 
 def newest_of_each_moment(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -72,7 +72,7 @@
       canvas.setOption({ ...chosen[name], animation: !printing && !calm.matches }, true);
       canvas.theme = chosen;
       drawn.set(name, canvas);
-      if (name !== "gains") continue;
+      if (name !== "gains" || !slider) continue;
       aim();
       if (chart) continue;
       // Pressing, not clicking: the chart redraws its marks under the pointer between a press and its release.

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from likelier.errors import TITLES
-from likelier.insights import charts, words
+from likelier.insights import charts, performance_words, words
 from likelier.insights.charts import Look, Option
 from likelier.insights.pages import count, page
 from likelier.phrases import day, join, number, say
@@ -21,19 +21,21 @@ from likelier.phrases import moment_of as moment
 TARGETED = 0.2
 
 
-def report(insights: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+def report(insights: Mapping[str, Any], run: Mapping[str, Any], performance: Sequence[Mapping[str, Any]] = ()) -> str:
     """Write the insights of a run as one HTML page.
 
-    ``insights`` is the content of a run's ``insights.json``, ``run`` its record. Parts that a run never came to (a
-    training issue has no scores) are left out, and the page says why.
+    ``insights`` is the content of a run's ``insights.json``, ``run`` its record, ``performance`` what came of the
+    instance's runs so far. Parts that a run never came to (a training issue has no scores) are left out, and the page
+    says why.
     """
-    told = Page(insights, run)
+    told = Page(insights, run, performance)
     return page(
         "report.html.j2",
         told.options,
         propensity_type=told.propensity_type,
         gains_points=told.gains_points,
         page=told,
+        told=performance_words,
     )
 
 
@@ -77,8 +79,11 @@ class Windows:
 class Page:
     """The insights as the template reads them: missing parts are empty, never errors."""
 
-    def __init__(self, insights: Mapping[str, Any], run: Mapping[str, Any]) -> None:
+    def __init__(
+        self, insights: Mapping[str, Any], run: Mapping[str, Any], performance: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         self.insights, self.run = dict(insights), dict(run)
+        self.past = performance_words.newest_of_each_moment(performance)
         self.instance: Mapping[str, Any] = insights.get("instance") or {}
         self.metrics: Mapping[str, Any] = insights.get("metrics") or {}
         self.windows: Mapping[str, Any] = insights.get("windows") or {}
@@ -304,6 +309,14 @@ class Page:
         ]
         return [(label, text, meaning) for label, value, text, meaning in rows if value is not None]
 
+    # Whether it came true
+
+    @property
+    def came_true(self) -> list[str]:
+        """Say what came of the latest run whose outcomes are known; nothing before there is one."""
+        closed = any(run["state"] != "open" for run in self.past)
+        return performance_words.headline(self.past, self.deed) if closed else []
+
     # The settings
 
     @property
@@ -352,6 +365,12 @@ class Page:
             drawn["gains"] = charts.gains(self.metrics["gains"], TARGETED, look)
         if self.metrics.get("calibration"):
             drawn["calibration"] = charts.calibration(self.metrics["calibration"], look)
+        if self.came_true:
+            times = [
+                {"at": run["cut_off"], "buckets": run["buckets"], "provisional": run["state"] == "provisional"}
+                for run in self.past
+            ]
+            drawn["over-time"] = charts.over_time(times, self.propensity_type, look)
         for drill in self.drill_downs:
             drawn[drill.anchor] = charts.spread(self.insights["spreads"][drill.code], self.propensity_type, look)
         return drawn

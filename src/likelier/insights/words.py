@@ -64,7 +64,11 @@ def out_of(probability: float) -> str:
     if probability <= 0:
         return say("none")
     group = 100 if probability >= 0.0095 else 1000 if probability >= 0.00095 else 10_000
-    return say("{some:,} of {all:,}", some=max(1, round(probability * group)), all=group)
+    return some_of(max(1, round(probability * group)), group)
+
+
+def some_of(some: int, everybody: int) -> str:
+    return say("{some:,} of {all:,}", some=some, all=everybody)
 
 
 def headline(insights: Mapping[str, Any]) -> list[str]:
@@ -121,11 +125,16 @@ def bucket_words(bucket: str, came: Mapping[str, Any], deed: str | None) -> str:
     rates, average = came["buckets"][bucket], came["all"]["rate"]
     if not rates["profiles"]:
         return ""
-    against = f", {compared(rates['rate'] / average)}" if average else ""
-    return (
-        f"Of {rates['profiles']:,} called {bucket}, {out_of(rates['expected'])} were expected"
-        f"{f' {to(deed)}' if deed else ''}; {out_of(rates['rate'])} did{against}."
+    told = {"people": rates["profiles"], "expected": out_of(rates["expected"]), "came": out_of(rates["rate"])}
+    told |= {"bucket": say(bucket), "to_do": to(deed) if deed else ""}
+    said = (
+        say("Of {people:,} called {bucket}, {expected} were expected {to_do}; {came} did", **told)
+        if deed
+        else say("Of {people:,} called {bucket}, {expected} were expected; {came} did", **told)
     )
+    if not average:
+        return say("{said}.", said=said)
+    return say("{said}, {against}.", said=said, against=compared(rates["rate"] / average))
 
 
 def compared(ratio: float) -> str:

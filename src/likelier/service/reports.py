@@ -26,10 +26,13 @@ def insights_of(workspace: Workspace, run: Run) -> Mapping[str, Any] | None:
 
 def write_report(workspace: Workspace, name: str, run_id: str | None, path: Path) -> Run:
     """Write the page of a run: the one named, else the latest that has something to tell."""
+    from likelier.service.performance import performance  # noqa: PLC0415 - the server itself needs no model libraries
+
     with workspace.store.read() as connection:
         run = _told(connection, name, run_id)
         insights = records.read_insights(connection, run.id) or {}
-    page = report(insights, details(run))
+    came = performance(workspace, run.instance_id)["runs"] if insights else []
+    page = report(insights, details(run), came)
     with whole_file(path) as file:
         file.write(page.encode())
     return run

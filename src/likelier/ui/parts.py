@@ -191,9 +191,14 @@ def state_word(state: State) -> str:
 
 
 def state(of: State) -> None:
-    with block("span", f"state {of}"):
-        icon(STATES[of])
-        text(state_word(of), "span")
+    state_mark(STATES[of], state_word(of), of)
+
+
+def state_mark(sign: str, word: str, look: str) -> None:
+    """Draw a sign with its word, in the look of a run's state."""
+    with block("span", f"state {look}"):
+        icon(sign)
+        text(word, "span")
 
 
 def stage_word(stage: str) -> str:

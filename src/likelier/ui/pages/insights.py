@@ -25,6 +25,7 @@ from likelier.ui.figures import chart, figure, folded
 from likelier.ui.language import _, count
 from likelier.ui.pages import evaluation
 from likelier.ui.pages.instances import LOOK_AGAIN_SECONDS, instance_of, kind_word, problem, run_now
+from likelier.ui.pages.performance import Performance
 from likelier.ui.pages.segments import segment_dialog
 from likelier.ui.parts import (
     action,
@@ -98,7 +99,7 @@ class _Insights:
             "scores": (_("Latest scores"), self._scores),
             "evaluation": (_("Model evaluation"), self._evaluation),
             "runs": (_("Run history"), self._history),
-            "performance": (_("Performance summary"), _performance),
+            "performance": (_("Performance summary"), self._performance),
         }
         tabbed(places, tab if tab in places else "scores")
 
@@ -344,6 +345,9 @@ class _Insights:
         else:
             evaluation.draw(self._page)
 
+    def _performance(self) -> None:
+        Performance(self._site, self._row)
+
     def _history(self) -> None:
         now = self._site.workspace.clock()
         if not self._shown.runs:
@@ -451,15 +455,6 @@ def _meaning(page: Page) -> None:
             with block("ul", "not"):
                 for each in words.NOT_FOR:
                     text(_(each), "li")
-
-
-def _performance() -> None:
-    about = _(
-        "Once the outcome window of a run has passed, this page compares what was expected with what happened, "
-        "for each bucket and run. It is not there yet."
-    )
-    with empty(_("Did it come true?"), about, "query_stats"):
-        pass
 
 
 def _run_link(instance_id: str, run: Run, words_: str) -> None:
