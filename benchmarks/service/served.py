@@ -26,7 +26,7 @@ class Served:
         self.url = f"http://127.0.0.1:{self.port}"
         self.token = json.loads(self.say("tokens", "create", "--name", "bench", "--role", "admin", "--json"))["token"]
         self.headers = {"authorization": f"Bearer {self.token}"}
-        self.process = None
+        self.process, self.spent = None, 0.0
 
     def say(self, *words):
         """Be the command line."""
@@ -45,6 +45,7 @@ class Served:
         self.process = subprocess.Popen(words, env=self.environment, stdout=quiet, stderr=quiet)
         while not self.answers():
             time.sleep(0.1)
+        self.spent -= self.seconds()  # starting is not what is measured
 
     def answers(self):
         with suppress(httpx.HTTPError):
@@ -52,12 +53,19 @@ class Served:
         return False
 
     def kill(self):
+        self.spent += self.seconds()
         self.process.kill()
         self.process.wait()
 
     def stop(self):
+        self.spent += self.seconds()
         self.process.terminate()
         self.process.wait(60)
+
+    def seconds(self):
+        """How long the process has had a processor."""
+        times = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self):
         """The most memory the process had, in bytes."""

@@ -12,6 +12,7 @@ on forever; who appends a number that is taken gets :class:`ConflictError`.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -246,7 +247,8 @@ class Lake:
         if "://" in self.root:
             return
         folder = Path(self._uri(table))
-        logs = [folder / "_delta_log" / f"{number:020}.json" for number in range(version + 1, self.version(table) + 1)]
+        every = (folder / "_delta_log" / f"{number:020}.json" for number in itertools.count(version + 1))
+        logs = list(itertools.takewhile(Path.exists, every))
         added = [folder / path for log in logs for path in _added(log)]
         for path in (*added, *logs, folder / "_delta_log", folder):
             _sync(path)

@@ -12,7 +12,7 @@ import orjson
 
 from likelier.errors import UsageError
 from likelier.events import sql
-from likelier.events.jsonlines import NOT_JSON, Lines, as_lines, read_lines, unpacked
+from likelier.events.jsonlines import NOT_JSON, SMALL, Lines, as_lines, read_lines, unpacked
 from likelier.events.schema import Field, FieldType
 from likelier.events.shapes import Leaf, Node, Shape, Steps, dotted, settle_shape
 from likelier.events.sources import Column, Ids, Raw, Seen, Source, entry_ids, sort_out, source_of
@@ -21,6 +21,7 @@ from likelier.events.sql import Kind
 Desk = duckdb.DuckDBPyConnection
 
 BROKEN = "broken JSON"
+SMALL_BATCH = 256 << 10  # a process that takes in batch after batch has the compiler at hand
 USUAL_LONGEST, LONGEST = 16 << 20, 256 << 20  # bytes of an event
 _READ_AS = {Kind.NUMBER: "DOUBLE", Kind.FLAG: "BOOLEAN"}
 
@@ -86,7 +87,8 @@ def open_json(files: Sequence[Path], folder: Path, kept: Mapping[str, Field], *,
     read = []
     for number, file in enumerate(files):
         written = file if lines else as_lines(file, folder / f"lines-{number}.jsonl")
-        read.append(read_lines(written, folder / f"numbers-{number}"))
+        small = SMALL_BATCH if lines else SMALL
+        read.append(read_lines(written, folder / f"numbers-{number}", small=small))
         if read[-1].longest > LONGEST:
             raise UsageError(
                 f"{file.name} has an event of {read[-1].longest >> 20} MB; the largest can have {LONGEST >> 20}."
