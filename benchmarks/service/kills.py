@@ -30,6 +30,7 @@ import sqlalchemy as sa
 import yaml
 
 from likelier.lake import Lake
+from likelier.profiles.published import find_scores
 from likelier.runs.records import Run, scores_table
 from likelier.store import runs as records
 from likelier.store.database import Store, open_store
@@ -203,6 +204,8 @@ def faults(shop: Shop, store: Store) -> Iterator[str]:
             yield f"run {run.id} ended as {run.state}: {run.error}"
         elif run.scored != expected.num_rows or not scores_of(table, run).equals(expected):
             yield f"run {run.id} has other scores than the undisturbed one"
+        elif not looked_up(shop, run, expected):
+            yield f"run {run.id} answers otherwise when a person is looked up"
         elif len(run.stages) != 5:
             yield f"run {run.id} has records of {len(run.stages)} stages"
     with store.read() as connection:
@@ -214,6 +217,13 @@ def faults(shop: Shop, store: Store) -> Iterator[str]:
             yield f"left in {server.home.name}/runs: {left}"
     if left := [path.name for path in (shop.folder / "tmp").glob("likelier-*")]:
         yield f"left in the folder for temporary files: {left}"
+
+
+def looked_up(shop: Shop, run: Run, expected: pa.Table) -> bool:
+    """Whether the first and the last person are found as they were scored."""
+    people = [expected.slice(row, 1).to_pylist()[0] for row in (0, expected.num_rows - 1)]
+    found = [find_scores(Lake(shop.lake), shop.instance, run.id, person["id"]) for person in people]
+    return all(table is not None and table.to_pylist() == [person] for table, person in zip(found, people, strict=True))
 
 
 def scores_of(table: pa.Table, run: Run) -> pa.Table:

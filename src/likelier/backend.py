@@ -41,7 +41,11 @@ class DuckDB:
         settings: dict[str, Any] = {"memory_limit": memory, "temp_directory": self._spill.name}
         if threads:
             settings["threads"] = threads
-        self._ibis = ibis.duckdb.connect(**settings)
+        try:
+            self._ibis = ibis.duckdb.connect(**settings)
+        except BaseException:
+            self._spill.cleanup()
+            raise
         # Ibis 12 still writes lambdas with the arrow that DuckDB 2 refuses unless asked.
         self._ibis.raw_sql("SET lambda_syntax = 'ENABLE_SINGLE_ARROW'")
         # Whatever it says its default is, it draws a bar on standard output, where answers go.

@@ -13,6 +13,7 @@ from likelier.store.tables import sessions
 
 OPEN = {
     "/healthz",
+    "/readyz",
     "/sign-in",
     "/sign-out",
     "/api/v1/openapi.json",

@@ -7,16 +7,14 @@ from functools import partial
 
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
-from fastapi.responses import PlainTextResponse
 
 from likelier.api.document import document, name_of
-from likelier.api.frame import Reader, Work, protect, tell_problems
+from likelier.api.frame import protect, tell_problems
+from likelier.api.operations import operations, watch
 from likelier.api.routes import routes
 from likelier.api.sign_in import doors
-from likelier.runs.records import State
 from likelier.service.intake import Intake
 from likelier.service.workspace import Workspace
-from likelier.store import runs as records
 
 
 def make_app(workspace: Workspace) -> FastAPI:
@@ -36,21 +34,8 @@ def make_app(workspace: Workspace) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.include_router(routes)
     app.include_router(doors)
-
-    @app.get("/healthz", openapi_extra={"x-open": True})
-    def healthz() -> dict[str, str]:
-        """Say that the process answers."""
-        return {"status": "ok"}
-
-    @app.get("/metrics")
-    def metrics(_: Reader, work: Work) -> PlainTextResponse:
-        """Runs by state, as Prometheus reads them."""
-        with work.store.read() as connection:
-            counted = records.count_by_state(connection)
-        lines = ["# HELP likelier_runs Runs by state.", "# TYPE likelier_runs gauge"]
-        lines += [f'likelier_runs{{state="{state}"}} {counted.get(state, 0)}' for state in State]
-        return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
-
+    app.include_router(operations)
+    watch(app)
     return app
 
 

@@ -18,6 +18,7 @@ from likelier.access.identity import Actor
 from likelier.access.roles import NotPermittedError, Permission
 from likelier.access.users import SignInRefusedError
 from likelier.errors import LikelierError, RunError, StorageError, TransientError, UnknownNameError, UsageError
+from likelier.logs import request_id
 from likelier.service.profiles import UnknownPersonError
 from likelier.service.runs import RunUnderWayError
 from likelier.service.workspace import Workspace
@@ -143,7 +144,7 @@ def protect(app: FastAPI) -> None:
 
     @app.middleware("http")
     async def headers(request: Request, go_on: Callable[[Request], Any]) -> Response:
-        request.state.id = secrets.token_hex(8)
+        request.state.id = request_id.get() or secrets.token_hex(8)
         answer: Response = await go_on(request)
         answer.headers["x-request-id"] = request.state.id
         answer.headers.setdefault("x-content-type-options", "nosniff")

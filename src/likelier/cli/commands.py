@@ -25,6 +25,7 @@ from likelier.cli.frame import (
     screen,
     tell_failure,
 )
+from likelier.cli.operating import backup, doctor, restore
 from likelier.cli.segments import segments
 from likelier.runs.records import Failure, State
 from likelier.settings import read_settings
@@ -45,6 +46,8 @@ app = typer.Typer(
 
 for group in (segments, tokens, users):
     app.add_typer(group)
+for command in (doctor, backup, restore):
+    app.command()(command)
 app.command()(judging.backtest)
 app.command()(judging.performance)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import signal
 from functools import partial
 
 import uvicorn
@@ -14,6 +15,7 @@ from likelier.access.users import create_user
 from likelier.api.application import make_app
 from likelier.api.frame import visitor_of
 from likelier.cli.frame import margin
+from likelier.logs import write_lines
 from likelier.service.worker import Worker
 from likelier.service.workspace import Workspace
 from likelier.store import access
@@ -33,13 +35,27 @@ def serve(workspace: Workspace, host: str, port: int) -> None:
     console.print(f"likelier is at http://{host}:{port}", markup=False)
     if password := _first_password(workspace):
         console.print(f"Sign in as 'admin' with the password {password} (shown this once).", markup=False)
+    write_lines()
+    signal.signal(signal.SIGTERM, _leave)
     worker.start()
     try:
+        # Told to stop, it takes no more requests, lets those under way end, and sends itself the signal again.
         uvicorn.run(
-            app, host=host, port=port, log_level="warning", server_header=False, timeout_graceful_shutdown=GRACE
+            app,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE,
         )
     finally:
         worker.stop()
+
+
+def _leave(*_: object) -> None:
+    """End in an orderly way: the run under way goes back into the queue."""
+    raise SystemExit(0)
 
 
 def _visitor(workspace: Workspace, request: Request) -> Visitor | None:

@@ -12,6 +12,7 @@ not repeat, and become readable by the one transaction that makes the run a succ
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import shutil
 import threading
 import time
@@ -30,12 +31,14 @@ from likelier.datasets import open_dataset
 from likelier.errors import LikelierError, RunError, StorageError, TransientError
 from likelier.instance import Instance
 from likelier.lake import Lake
+from likelier.logs import about_run
 from likelier.phrases import say
 from likelier.profiles.published import publish_scores
 from likelier.runs.owners import claim_of
 from likelier.runs.records import Failure, LeaseLostError, Progress, Run, RunCancelledError, Watch, scores_table
 from likelier.timespan import next_midnight
 
+log = logging.getLogger(__name__)
 ATTEMPTS_WAIT = 0.5
 """Seconds before the first repetition of what failed for a passing reason; each further one waits twice as long."""
 
@@ -140,6 +143,14 @@ def carry_on(run: Run, instance: Instance, bench: Bench, watch: Watch = lambda _
 
     Raises :class:`LeaseLostError` when another process took the run over meanwhile.
     """
+    with about_run(run.id):
+        log.info("run taken up", extra={"attempt": run.lease.attempt if run.lease else 0})
+        _to_its_end(run, instance, bench, watch)
+        log.info("run over")
+    _clear(run, bench)
+
+
+def _to_its_end(run: Run, instance: Instance, bench: Bench, watch: Watch) -> None:
     try:
         with _heart(run, bench, watch) as heart:
             _to_success(run, instance, bench, heart)
@@ -155,9 +166,9 @@ def carry_on(run: Run, instance: Instance, bench: Bench, watch: Watch = lambda _
         _fail(run, Failure(None, "CONFIGURATION", str(error)), bench)
     except OSError as error:
         _fail(run, Failure(None, "STORAGE", _of_the_system(error), _STORAGE_ADVICE), bench)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the run must not stay "running"
+    except Exception as error:
+        log.exception("run failed unexpectedly")
         _fail(run, _unexpected(run, error, bench), bench)
-    _clear(run, bench)
 
 
 def _of_the_system(error: OSError) -> str:
@@ -211,7 +222,9 @@ def _all_stages(run: Run, instance: Instance, engine: Engine, bench: Bench, hear
             ),
             bench,
         )
-        run = _with_stage(run, stage, summary, time.monotonic() - began)
+        seconds = time.monotonic() - began
+        log.info("stage finished", extra={"stage": stage, "seconds": round(seconds, 3)})
+        run = _with_stage(run, stage, summary, seconds)
         _persistently(lambda run=run: bench.ledger.finish_stage(run, stages=run.stages, timings=run.timings), bench)  # type: ignore[misc]
     return run
 
@@ -295,6 +308,7 @@ def _persistently(work: Callable[[], Any], bench: Bench) -> Any:
 
 
 def _fail(run: Run, failure: Failure, bench: Bench) -> None:
+    log.warning("run failed", extra={"code": failure.code, "title": str(failure.title)})
     # What the run leaves behind is of no use now, and a full disk needs the space to record the failure.
     _clear(run, bench)
     _persistently(lambda: bench.ledger.fail(run, failure, now=bench.clock()), bench)

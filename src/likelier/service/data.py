@@ -13,6 +13,7 @@ from likelier.datasets import Dataset, describe, list_datasets, open_dataset, re
 from likelier.events.ingest import IngestResult, ingest
 from likelier.events.known import KnownIds
 from likelier.events.mapping import load_mapping
+from likelier.service import meters
 from likelier.service.workspace import Workspace
 
 
@@ -48,7 +49,9 @@ def known_ids(workspace: Workspace, name: str) -> KnownIds:
 
 
 def note_ingest(workspace: Workspace, actor: Actor, name: str, done: IngestResult) -> None:
-    """Log what somebody put into a dataset."""
+    """Log and count what somebody put into a dataset."""
+    for outcome in meters.OUTCOMES:
+        meters.events.labels(outcome).inc(getattr(done, outcome))
     dataset = Thing("dataset", name, name)
     with workspace.store.write() as connection:
         record(connection, actor, "dataset.ingest", dataset, now=workspace.clock(), after=vars(done))

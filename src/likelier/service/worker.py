@@ -22,6 +22,7 @@ from pathlib import Path
 
 from likelier.access.identity import SCHEDULER
 from likelier.errors import LikelierError
+from likelier.logs import write_lines
 from likelier.runs.owners import is_gone
 from likelier.runs.records import LeaseLostError, Run, State
 from likelier.service.runs import claim, queue_run
@@ -167,4 +168,5 @@ def _end_with_the_server() -> None:
 
 
 if __name__ == "__main__":
+    write_lines()
     work(sys.argv[1])

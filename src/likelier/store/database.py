@@ -6,9 +6,11 @@ and others wait up to :data:`PATIENCE` seconds, so no transaction fails half-way
 
 from __future__ import annotations
 
+import datetime as dt
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InternalError, OperationalError
 
 from likelier.errors import StorageError, TransientError, UsageError
+from likelier.store.tables import Moment, audit
 
 PATIENCE = 30.0
+AUDITED = "0003"  # before it there was no log
 HEAD = "0005"
 _MIGRATION_LOCK = 0x6C696B656C696572  # "likelier": PostgreSQL names its advisory locks by numbers
 
@@ -46,6 +50,11 @@ class Store:
     def close(self) -> None:
         self._engine.dispose()
 
+    @property
+    def place(self) -> str:
+        """Where it is, without the password."""
+        return self.url.render_as_string(hide_password=True)
+
 
 def open_store(url: str) -> Store:
     """Open a store, creating it or bringing its tables up to date."""
@@ -61,6 +70,32 @@ def open_store(url: str) -> Store:
         store.close()
         raise
     return store
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a look at a store tells: how its tables stand, its clock against ours, the newest entry of its log."""
+
+    revision: str | None
+    damage: bool
+    ahead: dt.timedelta
+    newest: dt.datetime | None
+
+
+def inspect(store: Store, clock: Callable[[], dt.datetime]) -> Inspection | None:
+    """Look at a store without changing it; None when its file is not there."""
+    if store.url.drivername == "sqlite" and not Path(store.url.database or "").exists():
+        return None
+    with store.read() as connection:
+        damage, ahead = False, dt.timedelta()
+        if connection.dialect.name == "sqlite":
+            damage = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok"
+        else:
+            theirs = connection.scalar(sa.select(sa.func.clock_timestamp(type_=Moment)))
+            ahead = theirs - clock() if theirs else ahead
+        revision = None if damage else _revision(connection)
+        newest = connection.scalar(sa.select(sa.func.max(audit.c.at))) if revision and revision >= AUDITED else None
+    return Inspection(revision, damage, ahead, newest)
 
 
 def _usable(url: str) -> URL:

@@ -125,6 +125,16 @@ def count_by_state(connection: Connection) -> dict[str, int]:
     return {state: count for state, count in connection.execute(query)}  # noqa: C416 - rows, not pairs
 
 
+def stage_seconds(connection: Connection) -> dict[str, tuple[int, float]]:
+    """How often each stage was finished, and how many seconds that took in all."""
+    found: dict[str, tuple[int, float]] = {}
+    for timings in connection.scalars(sa.select(runs.c.timings)):
+        for stage, seconds in timings.items():
+            count, total = found.get(stage, (0, 0.0))
+            found[stage] = (count + 1, total + seconds)
+    return found
+
+
 def request_cancel(connection: Connection, run_id: str, *, now: dt.datetime) -> None:
     """Cancel a queued run at once; ask the process that carries a running one to stop."""
     connection.execute(
