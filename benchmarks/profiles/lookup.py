@@ -121,14 +121,14 @@ def publish(workspace: Workspace, chosen: argparse.Namespace, folder: Path) -> N
         began = time.perf_counter()
         append_scores(run, file, workspace.lake)
         appended = time.perf_counter()
+        busy = time.process_time()
         publish_scores(workspace.lake, run.instance_id, run.id, file)
         spent.append(time.perf_counter() - appended)
+        worked = time.process_time() - busy
         ledger = Ledger(workspace.store)
         ledger.pin(run, as_of=AS_OF, data_versions={"shop": 0})
         ledger.publish(run, scored=chosen.profiles, auc=0.8, document={}, now=workspace.clock())
-        print(
-            f"scores of an instance: to the lake {appended - began:.1f} s, to the shelf {spent[-1]:.1f} s", flush=True
-        )
+        print(f"scores of an instance: lake {appended - began:.1f} s, shelf {spent[-1]:.1f} s ({worked:.1f} s busy)")
     print(f"scores of {chosen.instances} instances published in {sum(spent):.1f} s")
     with workspace.engine() as engine:
         for dataset in list_datasets(workspace.lake):

@@ -5,13 +5,18 @@ Stages ask an :class:`Engine` for what it does, never for its name.
 
 from __future__ import annotations
 
+import itertools
 import tempfile
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 import ibis
 import pyarrow as pa
+
+Asked = Callable[[Mapping[str, ibis.Table]], ibis.Table]
+Answer = Callable[[Mapping[str, pa.Table]], pa.Table]
 
 
 class Engine(Protocol):
@@ -32,11 +37,15 @@ class Engine(Protocol):
     def table(self, expression: ibis.Table) -> pa.Table:
         """Compute an expression whose result is small."""
 
+    def repeated(self, schemas: Mapping[str, pa.Schema], asked: Asked) -> Answer:
+        """Compile what is asked of some tables once, to compute it for other rows again and again."""
+
 
 class DuckDB:
     """DuckDB in this process; what does not fit in `memory` spills to a temporary folder."""
 
     def __init__(self, memory: str = "2GB", threads: int | None = None, spill: Path | None = None) -> None:
+        self._numbers, self._one_at_a_time = itertools.count(), threading.Lock()
         self._spill = tempfile.TemporaryDirectory(prefix="likelier-", dir=spill)
         settings: dict[str, Any] = {"memory_limit": memory, "temp_directory": self._spill.name}
         if threads:
@@ -63,6 +72,24 @@ class DuckDB:
 
     def table(self, expression: ibis.Table) -> pa.Table:
         return self._relation(expression).to_arrow_table()
+
+    def repeated(self, schemas: Mapping[str, pa.Schema], asked: Asked) -> Answer:
+        names = {name: f"rows_{next(self._numbers)}" for name in schemas}
+        tables = {
+            name: ibis.table(ibis.Schema.from_pyarrow(schema), name=names[name]) for name, schema in schemas.items()
+        }
+        expression = asked(tables)
+        self._ibis._register_in_memory_tables(expression)  # noqa: SLF001 - as below
+        query = self._ibis.compile(expression)
+
+        def answer(rows: Mapping[str, pa.Table]) -> pa.Table:
+            assert expression is not None  # the small tables in it go when it goes
+            with self._one_at_a_time:
+                for name, known_as in names.items():
+                    self._ibis.con.register(known_as, rows[name])
+                return self._ibis.con.sql(query).to_arrow_table()
+
+        return answer
 
     def close(self) -> None:
         self._ibis.disconnect()

@@ -12,6 +12,7 @@ on forever; who appends a number that is taken gets :class:`ConflictError`.
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import json
 import os
@@ -23,6 +24,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.fs
 from deltalake import (
     ColumnProperties,
@@ -60,6 +62,8 @@ class Snapshot:
     version: int
     files: tuple[str, ...]
     schema: pa.Schema
+    newest: dt.datetime | None
+    """The greatest `timestamp`, to the millisecond, when every file tells its own."""
 
 
 _snapshots: dict[tuple[str, str], tuple[int, Snapshot]] = {}
@@ -157,7 +161,7 @@ class Lake:
         if table_now is None:
             return None
         version, schema = table_now.version(), pa.schema(table_now.schema().to_arrow())
-        found = Snapshot(version, tuple(table_now.file_uris()), schema)
+        found = Snapshot(version, tuple(table_now.file_uris()), schema, _newest(table_now))
         _snapshots[self.root, table] = (filesystem.get_file_info(_entry(log, version)).mtime_ns, found)
         return found
 
@@ -330,6 +334,14 @@ def _kept(kind: pa.DataType) -> pa.DataType:
 
 def _metadata(note: Mapping[str, Any]) -> dict[str, str]:
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in note.items()}
+
+
+def _newest(table: DeltaTable) -> dt.datetime | None:
+    told = pa.table(table.get_add_actions(flatten=True))
+    if "max.timestamp" not in told.column_names or told["max.timestamp"].null_count or not len(told):
+        return None
+    newest: dt.datetime = pc.max(told["max.timestamp"]).as_py()
+    return newest.astimezone(dt.UTC) if newest.tzinfo else newest.replace(tzinfo=dt.UTC)
 
 
 def _entry(log: str, version: int) -> str:

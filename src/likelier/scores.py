@@ -61,6 +61,17 @@ def percentiles(probability: np.ndarray) -> np.ndarray:
     return (1 + 99 * rank // max(len(probability) - 1, 1)).astype(np.int32)
 
 
+def percentile_among(probability: float, population: np.ndarray) -> int:
+    """Rank a probability among a scored population's, which are sorted; the first place among equals.
+
+    >>> [percentile_among(one, np.array([0.1, 0.2, 0.3])) for one in (0.05, 0.1, 0.25, 0.3, 0.9)]
+    [1, 1, 50, 100, 100]
+    """
+    rank = int(np.searchsorted(population, probability, "right")) - 1
+    rank = int(np.searchsorted(population, population[max(rank, 0)]))
+    return 1 + 99 * rank // max(len(population) - 1, 1)
+
+
 def buckets(score: np.ndarray) -> np.ndarray:
     """Give the place of each score's bucket in BUCKETS; half-open, so that none falls between two."""
     return np.searchsorted([LOW_BELOW, HIGH_FROM], score, side="right")

@@ -266,6 +266,19 @@ class SegmentName(Answer):
     name: str
 
 
+class FreshScore(Answer):
+    """A person's score as of now, by the model of the instance's latest run."""
+
+    instance: str
+    instance_id: str
+    run: str
+    as_of: dt.datetime
+    eligible: bool = Field(description="Whether a run at this instant would score the person.")
+    population: str
+    compared_with: str = Field(description="The people whom score and percentile are relative to.")
+    score: Score | None
+
+
 class Profile(Answer):
     """What is known of a person."""
 
@@ -277,6 +290,7 @@ class Profile(Answer):
     scores: list[Score]
     segments: list[SegmentName]
     events: list[dict[str, Any]]
+    fresh: FreshScore | None = None
 
 
 class Segment(Answer):

@@ -79,6 +79,7 @@ def test_an_empty_home_says_what_to_do(terminal):
         (["report", "nobody", "-o", "x.html"], "no instance 'nobody'"),
         (["cancel", "abc"], "no run 'abc'"),
         (["profile", "ECID", "a"], "no namespace 'ECID'"),
+        (["profile", "CRMID", "a", "--fresh"], "Name the instance"),
         (["profile", "CRMID", "'; DROP TABLE x; --"], "Nothing is known of"),
         (["run", "x.yaml", "--as-of", "tomorrow"], "no file x.yaml"),
     ],
@@ -195,6 +196,13 @@ def test_a_person_is_shown_with_scores_and_reasons(shop):
     assert found["activity"][0]["events"] > 0
     (score,) = found["scores"]
     assert (score["instance"], len(score["factors"])) == ("Buy again", 11)
+    answer = shop("profile", "CRMID", "p0000", "--instance", "Buy again", "--fresh", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["fresh"]["score"] == score  # nothing happened since the run
+    text = shop("profile", "CRMID", "p0000", "--instance", "Buy again", "--fresh").out
+    assert "Computed just now" in text
+    early = shop("profile", "CRMID", "p0000", "--instance", "Buy again", "--fresh", "--as-of", "2001-01-01").out
+    assert "Not scored: not among the population. " in early
     text = shop("profile", "CRMID", "p0000").out
     assert "probability" in text
     assert score["factors"][0]["code"] in text

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from likelier.backend import DuckDB
@@ -100,3 +101,22 @@ def run(
     inputs = Inputs(asked, as_of, 7, given.get("versions") or versions(lake, list(asked.datasets)))
     with DuckDB() as engine:
         return {stage: run_stage(stage, inputs, engine=engine, lake=lake, folder=folder) for stage in STAGES}
+
+
+def moved(table: pa.Table, start: dt.datetime) -> pa.Table:
+    """The same rows as other events, beginning at another moment."""
+    moments = pc.add(table["timestamp"], pa.scalar(start - START, pa.duration("us")))
+    ids = pc.binary_join_element_wise("late", table["_id"], "-")
+    return table.set_column(1, "timestamp", moments).set_column(0, "_id", ids)
+
+
+ASKED = instance(
+    datasets=["shop", "people"],
+    profile_attributes=[{"name": "Tier", "field": "tier"}, {"name": "Age", "field": "age"}],
+    custom_events=[
+        {
+            "name": "Sale visit",
+            "conditions": [{"field": "web.webPageDetails.name", "operator": "equals", "value": "sale"}],
+        }
+    ],
+)

@@ -1,13 +1,11 @@
 """Whole runs: what comes out, that it repeats, and that it never sees what was not yet known."""
 
-import datetime as dt
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import pytest
 from tests.pipeline import shop
+from tests.pipeline.shop import ASKED
 
 from likelier.activities.reduce import load
 from likelier.activities.traits import load_traits
@@ -19,37 +17,6 @@ from likelier.model.train import log_odds
 from likelier.pipeline import insights_of, scores_file
 from likelier.timespan import DAY, to_us
 from likelier.windows import Row
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory):
-    lake = Lake(str(tmp_path_factory.mktemp("lake")))
-    shop.put(lake, shop.events())
-    shop.put(lake, shop.attributes(), "people", "profiles")
-    return lake
-
-
-ASKED = shop.instance(
-    datasets=["shop", "people"],
-    profile_attributes=[{"name": "Tier", "field": "tier"}, {"name": "Age", "field": "age"}],
-    custom_events=[
-        {
-            "name": "Sale visit",
-            "conditions": [{"field": "web.webPageDetails.name", "operator": "equals", "value": "sale"}],
-        }
-    ],
-)
-
-
-@pytest.fixture(scope="module")
-def done(lake, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run") / "a"
-    return folder, shop.run(lake, folder, ASKED)
-
-
-@pytest.fixture(scope="module")
-def scored(done):
-    return pq.read_table(scores_file(done[0]))
 
 
 def test_exactly_the_eligible_are_scored(scored):
@@ -128,7 +95,7 @@ def test_planted_events_and_attributes_from_the_cut_off_on_change_nothing(done, 
     lake = Lake(str(tmp_path / "lake"))
     shop.put(lake, shop.events())
     shop.put(lake, shop.attributes(), "people", "profiles")
-    shop.put(lake, _moved(shop.events(400, 20, seed=9), shop.AS_OF), batch="planted")
+    shop.put(lake, shop.moved(shop.events(400, 20, seed=9), shop.AS_OF), batch="planted")
     known = shop.attributes(seed=5)
     moment = pa.array([shop.AS_OF] * len(known), pa.timestamp("us", "UTC"))
     shop.put(lake, known.set_column(1, "timestamp", moment), "people", "profiles", batch="planted")
@@ -141,16 +108,10 @@ def test_a_late_row_does_not_reach_a_run_of_an_earlier_data_version(lake, done, 
     shop.put(other, shop.events())
     shop.put(other, shop.attributes(), "people", "profiles")
     then = shop.versions(other, ["shop", "people"])
-    late = _moved(shop.events(300, 20, seed=9), shop.AS_OF - 60 * DAY)
+    late = shop.moved(shop.events(300, 20, seed=9), shop.AS_OF - 60 * DAY)
     shop.put(other, late, batch="late")
     shop.run(other, tmp_path / "run", ASKED, versions=then)
     assert scores_file(tmp_path / "run").read_bytes() == scores_file(done[0]).read_bytes()
-
-
-def _moved(table: pa.Table, start: dt.datetime) -> pa.Table:
-    moments = pc.add(table["timestamp"], pa.scalar(start - shop.START, pa.duration("us")))
-    ids = pc.binary_join_element_wise("late", table["_id"], "-")
-    return table.set_column(1, "timestamp", moments).set_column(0, "_id", ids)
 
 
 def test_will_not_occur_turns_the_probabilities_round(lake, tmp_path, scored):

@@ -76,6 +76,9 @@ class Stages:
     def scores_file(self, folder):
         return folder / "score" / "scores.parquet"
 
+    def scorer_files(self, folder):
+        return []
+
     def insights_of(self, folder):
         assert (folder / "insights" / "said.json").exists()
         return {"metrics": {"auc": {"value": self.auc}}, "seed": 7}

@@ -148,6 +148,19 @@ def _slots(events: ibis.Table, category: Category) -> list[Any]:
     return [ibis.coalesce((value.hash() % CATEGORY_CODES).abs(), NO_CODE).cast("int32") for value in values]
 
 
+def of_one(who: str, rows: pa.Table, codebook: Codebook) -> Activities:
+    """Give the activities of one person, sorted by time, as arrays."""
+    batch = rows.combine_chunks()
+    return Activities(
+        pa.array([who], pa.string()),
+        np.array([0, len(rows)], np.int64),
+        batch["t"].combine_chunks().view(pa.int64()).to_numpy(),
+        _columns(batch, "w", codebook.words, np.int64),
+        _columns(batch, "m", len(codebook.measures), np.float32),
+        _columns(batch, "c", codebook.slots, np.int32),
+    )
+
+
 def write(
     reader: pa.RecordBatchReader, codebook: Codebook, folder: Path, progress: Callable[[int], None] = lambda _: None
 ) -> None:
@@ -179,11 +192,10 @@ def write(
     (folder / "codebook.json").write_text(json.dumps(codebook.to_json()))
 
 
-def _columns(batch: pa.RecordBatch, letter: str, count: int, kind: Any) -> np.ndarray:
+def _columns(batch: pa.RecordBatch | pa.Table, letter: str, count: int, kind: Any) -> np.ndarray:
     rows = np.empty((batch.num_rows, count), kind)
     for place in range(count):
-        column = batch[f"{letter}{place}"]
-        rows[:, place] = column.to_numpy(zero_copy_only=False)
+        rows[:, place] = np.asarray(batch[f"{letter}{place}"])
     return rows
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +46,22 @@ def read_traits(
 
     `attributes` pairs each attribute with its table of columns ``who``, ``timestamp`` and the attribute's field.
     """
+
+    def known(attribute: Attribute, table: ibis.Table) -> Iterator[pa.RecordBatch]:
+        rows = table.filter((table.timestamp < ibis.literal(before)) & table[attribute.field.path].notnull())
+        yield from batches(engine.stream(rows.select(who=rows.who, t=rows.timestamp, value=rows[attribute.field.path])))
+
+    return gathered([known(attribute, table) for attribute, table in attributes], traits, ids)
+
+
+def gathered(known: Sequence[Iterable[pa.RecordBatch]], traits: Sequence[Trait], ids: pa.Array) -> TraitHistory:
+    """Join what is known of each trait, in batches of ``who``, ``t`` and ``value``, none of them null.
+
+    Of two values of a trait since the same moment the greater counts, as one has to, and always the same.
+    """
     who, times, values = [], [], []
-    for place, ((attribute, table), trait) in enumerate(zip(attributes, traits, strict=True)):
-        known = table.filter((table.timestamp < ibis.literal(before)) & table[attribute.field.path].notnull())
-        for batch in batches(
-            engine.stream(known.select(who=known.who, t=known.timestamp, value=known[attribute.field.path]))
-        ):
+    for place, (rows_of_trait, trait) in enumerate(zip(known, traits, strict=True)):
+        for batch in rows_of_trait:
             profile = pc.index_in(batch["who"], ids)
             kept = profile.is_valid()
             rows = np.full((pc.sum(kept).as_py() or 0, len(traits)), np.nan)
@@ -59,10 +69,10 @@ def read_traits(
             who.append(profile.filter(kept).to_numpy(zero_copy_only=False).astype(np.int64))
             times.append(batch["t"].filter(kept).view(pa.int64()).to_numpy())
             values.append(rows)
-    if not who:
+    if not any(map(len, who)):
         return no_traits(len(ids), len(traits))
     people, moments, matrix = np.concatenate(who), np.concatenate(times), np.concatenate(values)
-    order = np.lexsort((moments, people))
+    order = np.lexsort((np.nanmax(matrix, axis=1), moments, people))
     starts = np.searchsorted(people[order], np.arange(len(ids) + 1))
     return TraitHistory(starts.astype(np.int64), moments[order], matrix[order])
 

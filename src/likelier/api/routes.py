@@ -23,7 +23,7 @@ from likelier.api.requests import Route, received, takes_much, tells_a_secret
 from likelier.errors import UnknownNameError
 from likelier.events.stream import Sent
 from likelier.instance import make_instance
-from likelier.service import data, drafts, instances, profiles, reports, runs, scores, segments
+from likelier.service import data, drafts, instances, ondemand, profiles, reports, runs, scores, segments
 from likelier.service.instances import Edit
 from likelier.service.intake import Intake
 from likelier.service.overview import Overview, overview, overviews
@@ -305,9 +305,27 @@ MEDIA = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv", "jsonl"
 
 
 @routes.get("/profiles/{namespace}/{identity:path}", response_model=wire.Profile, responses=problems(404))
-def get_profile(namespace: str, identity: str, _: Reader, work: Work) -> dict[str, Any]:
-    """Tell what is known of a person: attributes, scores with their reasons, segments, the newest events."""
-    return profiles.find_profile(work, namespace, identity)
+def get_profile(
+    namespace: str,
+    identity: str,
+    _: Reader,
+    work: Work,
+    *,
+    instance: str | None = None,
+    fresh: bool = False,
+    as_of: str | None = None,
+) -> dict[str, Any]:
+    """Tell what is known of a person: attributes, scores with their reasons, segments, the newest events.
+
+    `instance` leaves only its score; `fresh` adds the score as of now (or `as_of`), computed by its current model.
+    """
+    found = profiles.find_profile(work, namespace, identity, instance)
+    if fresh:
+        if instance is None:
+            raise HTTPException(422, "Say of which instance the score is to be computed: ?instance=...&fresh=true.")
+        moment = parse_moment(as_of) if as_of else None
+        found["fresh"] = ondemand.score_now(work, namespace, identity, instance, as_of=moment)
+    return found
 
 
 @routes.get("/segments", response_model=wire.Page[wire.Segment])

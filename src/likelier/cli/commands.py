@@ -27,6 +27,7 @@ from likelier.cli.frame import (
 )
 from likelier.cli.operating import backup, doctor, restore
 from likelier.cli.segments import segments
+from likelier.errors import UsageError
 from likelier.runs.records import Failure, State
 from likelier.settings import read_settings
 from likelier.timespan import parse_moment
@@ -185,6 +186,13 @@ def report(name: InstanceName, output: Output, run_id: RunId = None, home: Home 
 def profile(
     namespace: Annotated[str, typer.Argument(metavar="NAMESPACE", help="Such as CRMID.")],
     identity: Annotated[str, typer.Argument(metavar="ID", help="Whom to show.")],
+    instance: Annotated[
+        str | None, typer.Option("--instance", metavar="NAME", help="Only the score of this instance.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Compute the score as of now, with the instance's current model.")
+    ] = False,
+    as_of: AsOf = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -192,8 +200,15 @@ def profile(
     from likelier.cli import show
     from likelier.service import profiles
 
+    if (fresh and instance is None) or (as_of and not fresh):
+        raise UsageError("Name the instance whose score is to be computed: --instance NAME --fresh.")
+    moment = parse_moment(as_of) if as_of else None
     with opened(home) as workspace:
-        found = profiles.find_profile(workspace, namespace, identity)
+        found = profiles.find_profile(workspace, namespace, identity, instance)
+        if fresh and instance is not None:
+            from likelier.service.ondemand import score_now
+
+            found["fresh"] = score_now(workspace, namespace, identity, instance, as_of=moment)
     if json:
         print_json(found)
     else:

@@ -172,6 +172,9 @@ def profile(console: Console, found: Mapping[str, Any]) -> None:
     for score in found["scores"]:
         console.print()
         _score(console, score)
+    if "fresh" in found:
+        console.print()
+        _fresh(console, found["fresh"])
     if found["events"]:
         console.print()
         table = grid("Newest events", "Dataset", "What")
@@ -181,6 +184,15 @@ def profile(console: Console, found: Mapping[str, Any]) -> None:
             )
             table.add_row(event["timestamp"][:16].replace("T", " "), plain(event["dataset"]), what)
         console.print(table)
+
+
+def _fresh(console: Console, fresh: Mapping[str, Any]) -> None:
+    console.print(Text.assemble("Computed just now, as of ", (fresh["as_of"][:16].replace("T", " "), "bold")))
+    if fresh["score"] is None:
+        console.print(Text.assemble("Not scored: not among the population. ", plain(fresh["population"])))
+        return
+    _score(console, {**fresh["score"], "instance": fresh["instance"]})
+    console.print(Text(fresh["compared_with"], style="dim"))
 
 
 def _score(console: Console, score: Mapping[str, Any]) -> None:

@@ -10,20 +10,23 @@ Afterwards: what came of the scored (:mod:`.outcomes`), and what runs in the pas
 """
 
 from likelier.pipeline.backtest import Backtest
+from likelier.pipeline.ondemand import Scorer
 from likelier.pipeline.outcomes import Outcomes, outcomes
 from likelier.pipeline.preflight import preflight
 from likelier.pipeline.reading import Inputs, newest_event
-from likelier.pipeline.stages import STAGES, insights_of, run_stage, scores_file
+from likelier.pipeline.stages import STAGES, insights_of, run_stage, scorer_files, scores_file
 
 __all__ = [
     "STAGES",
     "Backtest",
     "Inputs",
     "Outcomes",
+    "Scorer",
     "insights_of",
     "newest_event",
     "outcomes",
     "preflight",
     "run_stage",
+    "scorer_files",
     "scores_file",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,18 +49,26 @@ class Source:
 def bind(inputs: Inputs, engine: Engine, lake: Lake) -> Source:
     """Open the instance's datasets at their versions and bind its names to their fields."""
     datasets = [open_dataset(lake, name, inputs.versions.get(name)) for name in inputs.instance.datasets]
-    question = ask(inputs.instance, datasets)
+    tables = {dataset.name: read_dataset(engine, lake, dataset) for dataset in datasets}
+    return bind_tables(inputs.instance, datasets, tables, inputs.as_of)
+
+
+def bind_tables(
+    instance: Instance, datasets: Sequence[Dataset], rows: Mapping[str, ibis.Table], as_of: dt.datetime
+) -> Source:
+    """Bind an instance to its datasets, whose rows are given by name."""
+    question = ask(instance, datasets)
     events = [dataset for dataset in datasets if dataset.kind == "events"]
     # A path with another type in another dataset has no common column; a question that uses it was refused above.
     fields = {path: found[0] for path, found in merged_fields(events).items() if len(found) == 1}
     who = f"identityMap.{question.namespace}"
-    tables = [_aligned(read_dataset(engine, lake, dataset), fields, who) for dataset in events]
+    tables = [_aligned(rows[dataset.name], fields, who) for dataset in events]
     every = ibis.union(*tables) if len(tables) > 1 else tables[0]
-    known = every.filter(every.who.notnull() & (every.timestamp < ibis.literal(inputs.as_of)))
+    known = every.filter(every.who.notnull() & (every.timestamp < ibis.literal(as_of)))
     kept = known
     if question.exclusions:
         kept = known.filter(~any_of(rule.condition for rule in question.exclusions).holds(known))
-    attributes = [_attribute(attribute, datasets, engine, lake, who) for attribute in question.attributes]
+    attributes = [_attribute(attribute, datasets, rows, who) for attribute in question.attributes]
     return Source(question, kept, known, tuple(fields[path] for path in sorted(fields)), tuple(attributes))
 
 
@@ -72,12 +80,16 @@ def _aligned(table: ibis.Table, fields: Mapping[str, Field], who: str) -> ibis.T
 
 
 def _attribute(
-    attribute: Attribute, datasets: list[Dataset], engine: Engine, lake: Lake, who: str
+    attribute: Attribute, datasets: Sequence[Dataset], rows: Mapping[str, ibis.Table], who: str
 ) -> tuple[Attribute, ibis.Table]:
+    table = rows[holder_of(attribute, datasets).name]
+    return attribute, table.select("timestamp", attribute.field.path, who=table[who])
+
+
+def holder_of(attribute: Attribute, datasets: Sequence[Dataset]) -> Dataset:
+    """Give the dataset that an attribute is read from."""
     path = attribute.field.path
-    holder = next(dataset for dataset in datasets if dataset.kind == "profiles" and path in dataset.fields)
-    table = read_dataset(engine, lake, holder)
-    return attribute, table.select("timestamp", path, who=table[who])
+    return next(dataset for dataset in datasets if dataset.kind == "profiles" and path in dataset.fields)
 
 
 def read(inputs: Inputs, engine: Engine, lake: Lake, out: Path, progress: Progress) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from likelier import scores
 from likelier.activities.reduce import Activities, load
-from likelier.activities.traits import load_traits
+from likelier.activities.traits import TraitHistory, load_traits
 from likelier.errors import RunError
 from likelier.explanations.contributions import Explainer
 from likelier.explanations.factors import FACTOR_TYPE, Shown, as_lists, shown_factors
@@ -35,6 +35,7 @@ from likelier.windows import Row
 BATCH = 32_768
 SAMPLE_ROWS = 100_000
 LEAST_SPREAD = 1e-6
+POPULATION = "population.npz"
 EXPLAINED = pa.schema([("id", pa.string()), ("factors", pa.list_(FACTOR_TYPE))])
 
 
@@ -73,6 +74,7 @@ def score(question: Question, as_of: dt.datetime, folder: Path, out: Path, progr
     scale = scores.Scale.of(probability)
     scored = scale.score(probability)
     _second_pass(question, as_of, out, probability, scored, base, progress)
+    np.savez(out / POPULATION, base_odds=scale.base_odds, probability=np.sort(probability))
     np.savez(out / "sample.npz", score=scored[sample.rows], values=sample.values, contributions=sample.contributions)
     return {"scored": len(raw), "scores": of_scores(scored, probability), "base_log_odds": base}
 
@@ -126,13 +128,25 @@ def explained(
     traits = load_traits(folder / "read")
     explainer = Explainer.of(model.booster, model.features.factor_of)
     for first in range(0, len(profiles), BATCH):
-        mine = profiles[first : first + BATCH]
-        rows = Row(mine, np.full(len(mine), to_us(as_of), np.int64))
-        matrix = compute(activities, traits, model.codebook, model.features, rows)
-        each = explainer.contributions(matrix)
-        values = np.stack([one.values(matrix) for one in shown], axis=1)
-        # The sum of what is told is the prediction: they cannot disagree.
-        yield Explained(mine, explainer.base + each.sum(axis=1), explainer.base, values, each)
+        yield explain(model, explainer, shown, activities, traits, profiles[first : first + BATCH], as_of)
+
+
+def explain(
+    model: artifact.Model,
+    explainer: Explainer,
+    shown: tuple[Shown, ...],
+    activities: Activities,
+    traits: TraitHistory,
+    profiles: np.ndarray,
+    as_of: dt.datetime,
+) -> Explained:
+    """Predict and explain some profiles at an instant: in bulk, or one on demand."""
+    rows = Row(profiles, np.full(len(profiles), to_us(as_of), np.int64))
+    matrix = compute(activities, traits, model.codebook, model.features, rows)
+    each = explainer.contributions(matrix)
+    values = np.stack([one.values(matrix) for one in shown], axis=1)
+    # The sum of what is told is the prediction: they cannot disagree.
+    return Explained(profiles, explainer.base + each.sum(axis=1), explainer.base, values, each)
 
 
 def _second_pass(

@@ -78,6 +78,11 @@ def scores_file(folder: Path) -> Path:
     return folder / "score" / "scores.parquet"
 
 
+def scorer_files(folder: Path) -> list[Path]:
+    """List what a later score of one person takes: the model, and whom it was scored among."""
+    return [*sorted((folder / "train").iterdir()), folder / "score" / scoring.POPULATION]
+
+
 def insights_of(folder: Path) -> dict[str, Any]:
     """Give what the stage "insights" said: everything a report shows."""
     return json.loads((folder / "insights" / SAID).read_text())

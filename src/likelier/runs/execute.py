@@ -33,7 +33,7 @@ from likelier.instance import Instance
 from likelier.lake import Lake
 from likelier.logs import about_run
 from likelier.phrases import say
-from likelier.profiles.published import publish_scores
+from likelier.profiles.published import publish_scorer, publish_scores
 from likelier.runs.owners import claim_of
 from likelier.runs.records import Failure, LeaseLostError, Progress, Run, RunCancelledError, Watch, scores_table
 from likelier.timespan import next_midnight
@@ -111,6 +111,9 @@ class Stages(Protocol):
 
     def scores_file(self, folder: Path) -> Path:
         """Where the scores are."""
+
+    def scorer_files(self, folder: Path) -> Sequence[Path]:
+        """What it takes to score one person later."""
 
     def insights_of(self, folder: Path) -> dict[str, Any]:
         """What a report shows."""
@@ -260,6 +263,7 @@ def _publish(run: Run, bench: Bench, heart: Heart) -> None:
     heart.enter("publish")
     scored = _persistently(lambda: append_scores(run, bench.stages.scores_file(folder), bench.lake), bench)
     _persistently(lambda: publish_scores(bench.lake, run.instance_id, run.id, bench.stages.scores_file(folder)), bench)
+    _persistently(lambda: publish_scorer(bench.lake, run.instance_id, run.id, bench.stages.scorer_files(folder)), bench)
     heart.check()
     _persistently(
         lambda: bench.ledger.publish(run, scored=scored, auc=auc, document=document, now=bench.clock()), bench

@@ -18,6 +18,7 @@ from likelier.runs.records import Run
 from likelier.service.scores import read_scores
 from likelier.service.segments import segments_of
 from likelier.service.workspace import Workspace
+from likelier.store import instances as stored
 from likelier.store import runs as records
 
 log = logging.getLogger(__name__)
@@ -27,11 +28,11 @@ class UnknownPersonError(UsageError):
     """Nobody is known by this id."""
 
 
-def find_profile(workspace: Workspace, namespace: str, identity: str) -> dict[str, Any]:
+def find_profile(workspace: Workspace, namespace: str, identity: str, instance: str | None = None) -> dict[str, Any]:
     """Tell what is known of a person: ids, attributes, activity, scores with reasons, segments, the newest events.
 
-    Scores are the latest of each instance; one whose profile toggle is off keeps its scores to itself. Segments are
-    those the person was in when they were last evaluated.
+    Scores are the latest of each instance, or only of the one that is named; one whose profile toggle is off keeps its
+    scores to itself. Segments are those the person was in when they were last evaluated.
     """
     datasets = list_datasets(workspace.lake)
     known = {name for dataset in datasets for name in dataset.namespaces}
@@ -40,7 +41,9 @@ def find_profile(workspace: Workspace, namespace: str, identity: str) -> dict[st
     with engine_when_needed(workspace) as engine:
         seen = traces(engine, workspace.lake, datasets, namespace, identity)
         scores = [
-            score for found in _published(workspace) for score in _scores(engine, workspace, found, namespace, identity)
+            score
+            for found in _published(workspace, instance)
+            for score in _scores(engine, workspace, found, namespace, identity)
         ]
         told: dict[str, Any] = {
             "namespace": namespace,
@@ -95,9 +98,13 @@ class _Published:
     id: str
 
 
-def _published(workspace: Workspace) -> list[_Published]:
+def _published(workspace: Workspace, instance: str | None) -> list[_Published]:
     with workspace.store.read() as connection:
-        return [_Published(*found) for found in records.on_profiles(connection)]
+        every = [_Published(*found) for found in records.on_profiles(connection)]
+        if instance is None:
+            return every
+        wanted = stored.get(connection, instance)
+        return [one for one in every if one.instance_id == wanted.id]
 
 
 def _scores(
