@@ -35,11 +35,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profiles", type=int, default=100_000)
     parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--folder", type=Path, help="where to work")
+    parser.add_argument("--made", type=Path, help="a simulation made before")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=chosen.folder) as work:
-        home, made = Path(work) / "home", Path(work) / "made"
-        step("simulate", home, "simulate", "-o", made, "--profiles", chosen.profiles, "--days", chosen.days)
+        home, made = Path(work) / "home", chosen.made or Path(work) / "made"
+        if not chosen.made:
+            step("simulate", home, "simulate", "-o", made, "--profiles", chosen.profiles, "--days", chosen.days)
         ingested = json.loads(step("ingest", home, "ingest", "shop", *sorted(made.glob("events-*")), "--json"))
         step(
             "attributes", home, "ingest", "customers", *sorted(made.glob("profiles-*")), "--kind", "profiles", "--json"

@@ -173,10 +173,10 @@ class Batch:
         there = self.lake.files(self.table, self.version) if self.version >= 0 else []
         found = fresh.look_over(self.desk, rows, there, self.known)
         if self.kind == "events":
-            query = fresh.new_events(found)
+            queries = fresh.new_events(found)
         else:
-            query = fresh.new_profiles(found, self.now, first=not there)
-        result = self.desk.sql(query).to_arrow_reader(65_536)
+            queries = [fresh.new_profiles(found, self.now, first=not there)]
+        result = self._one_after_another(queries)
         batches = self._told(result, total)
         head = next(batches, None)
         if self.lake.held(self.table, [self.batch]):
@@ -191,6 +191,11 @@ class Batch:
         else:
             reader = pa.RecordBatchReader.from_batches(result.schema, itertools.chain([head], batches))
         return total, self.lake.append(self.table, reader, batch=self.batch, onto=self.version)
+
+    def _one_after_another(self, queries: Sequence[str]) -> pa.RecordBatchReader:
+        first = self.desk.sql(queries[0]).to_arrow_reader(65_536)
+        others = (batch for query in queries[1:] for batch in self.desk.sql(query).to_arrow_reader(65_536))
+        return pa.RecordBatchReader.from_batches(first.schema, itertools.chain(first, others))
 
     def _told(self, reader: pa.RecordBatchReader, total: int) -> Iterator[pa.RecordBatch]:
         """Pass the batches on that hold rows, and tell how far it is."""

@@ -21,6 +21,7 @@ from likelier.events.schema import IDENTITY, OTHERS
 from likelier.timespan import to_us
 
 PLACE = (".file", ".line")
+MOST_CELLS = 30_000_000  # sorted at once: they take some 500 MB
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,46 @@ def look_over(
     return Staged(desk, relation, columns, tuple(sorted(identities, key=lambda name: -held[name])), there, known)
 
 
-def new_events(staged: Staged) -> str:
+def new_events(staged: Staged) -> list[str]:
+    """Write the queries that give the new rows, each a portion small enough to be sorted in memory.
+
+    A sort that spills keeps a block of every run at hand: of many wide rows that is more than there is.
+    """
     columns = ", ".join(f"u.{sql.name(name)}" for name in staged.columns)
-    order = f'{staged.order}, ".file", ".line"'
-    if not _find_doubles(staged):
-        return f"SELECT {columns} FROM {staged.relation} u ORDER BY {order}"
-    return f"SELECT {columns} FROM {staged.relation} u {_SINGLE} ORDER BY {order}"
+    single = _SINGLE if _find_doubles(staged) else ""
+    return [
+        f"SELECT {columns} FROM (FROM {staged.relation} WHERE {portion}) u {single} "
+        f'ORDER BY {staged.order}, ".file", ".line"'
+        for portion in portions(_lines(staged), max(1, MOST_CELLS // len(staged.columns)))
+    ]
+
+
+def _lines(staged: Staged) -> list[tuple[int, int]]:
+    """Give each file with its last line."""
+    return staged.desk.sql(f'SELECT ".file", max(".line") FROM {staged.relation} GROUP BY 1 ORDER BY 1').fetchall()
+
+
+def portions(lines: Sequence[tuple[int, int]], most: int) -> list[str]:
+    """Part files into conditions for at most so many lines: a few small files each, or a stretch of a large one.
+
+    >>> portions([(0, 5), (1, 2), (2, 2)], 4)
+    ['".file" = 0 AND ".line" BETWEEN 0 AND 4', '".file" = 0 AND ".line" BETWEEN 5 AND 9', '".file" IN (1, 2)']
+    """
+    found: list[str] = []
+    small: list[int] = []
+    room = most
+    for file, last in [*lines, (-1, most)]:
+        if small and last > room:
+            found.append(f'".file" IN ({", ".join(map(str, small))})')
+            small, room = [], most
+        if last > most:
+            found += [
+                f'".file" = {file} AND ".line" BETWEEN {at} AND {at + most}' for at in range(0, last + 1, most + 1)
+            ]
+        else:
+            small.append(file)
+            room -= last
+    return found or ["true"]
 
 
 _SINGLE = 'LEFT JOIN doubles d ON d.id = u._id WHERE d.id IS NULL OR (d.file = u.".file" AND d.line = u.".line")'
@@ -100,6 +135,7 @@ def _find_known(staged: Staged) -> None:
 
 
 def new_profiles(staged: Staged, now: dt.datetime, *, first: bool) -> str:
+    """Write the query that gives what is newly known of profiles."""
     attributes = [name for name in staged.columns if name not in ("_id", "timestamp") and not _is_identity(name)]
     who = [name for name in staged.columns if _is_identity(name)]
     since = 0 if first else to_us(now)
