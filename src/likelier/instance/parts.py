@@ -199,6 +199,18 @@ class Instance(Part):
         description="a list of events that are not looked at",
         examples=["[{conditions: [...]}]"],
     )
+    ignored_fields: Annotated[tuple[Name, ...], AfterValidator(_distinct)] = Key(
+        default=(),
+        strict=False,
+        description="a list of event fields that nothing is learnt from",
+        examples=["[commerce.order.status]"],
+    )
+    trusted: Annotated[tuple[Name, ...], AfterValidator(_distinct)] = Key(
+        default=(),
+        strict=False,
+        description="a list of fields or events that were truly known at their time",
+        examples=["[subscription.endDate]"],
+    )
     schedule: Literal["weekly", "monthly", "none"] = Key(
         default="none", description="weekly, monthly or none", examples=["weekly"]
     )

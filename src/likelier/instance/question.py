@@ -44,6 +44,7 @@ class Question:
     custom_events: tuple[EventRule, ...]
     exclusions: tuple[EventRule, ...]
     attributes: tuple[Attribute, ...]
+    ignored_fields: tuple[str, ...] = ()
 
 
 def ask(instance: Instance, datasets: Sequence[Dataset]) -> Question:
@@ -60,6 +61,7 @@ def ask(instance: Instance, datasets: Sequence[Dataset]) -> Question:
         custom_events=binding.rules(instance.custom_events, ("custom_events",)),
         exclusions=binding.rules(instance.exclusions, ("exclusions",)),
         attributes=binding.attributes(instance),
+        ignored_fields=binding.ignored(instance),
     )
     if binding.problems:
         raise refuse(binding.problems, f"instance '{instance.name}'")
@@ -124,6 +126,13 @@ class _Binding:
     def attributes(self, instance: Instance) -> tuple[Attribute, ...]:
         parts = instance.profile_attributes
         return tuple(self._attribute(part, ("profile_attributes", index)) for index, part in enumerate(parts))
+
+    def ignored(self, instance: Instance) -> tuple[str, ...]:
+        known = merged_fields(self._events)
+        for index, name in enumerate(instance.ignored_fields):
+            if name not in known:
+                self._note(("ignored_fields", index), str(UnknownNameError("field", name, known)))
+        return instance.ignored_fields
 
     def _rule(self, part: EventPart | CustomEventPart | ExclusionPart, path: KeyPath) -> EventRule:
         joined = all_of if part.match == "all" else any_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from likelier.model.evaluate import metrics, wilson
 from likelier.model.train import Booster, fit, log_odds, used_features
 from likelier.phrases import say
 from likelier.pipeline.asking import Asked, load_asked
+from likelier.pipeline.leaks import Witnesses, refuse_leaks
 from likelier.pipeline.reading import Progress
 from likelier.timespan import DAY, to_us
 from likelier.windows import Calendar, Row
@@ -34,6 +35,7 @@ MANY_FEATURES = 200
 SCREENING_ROWS = 20_000
 SCREENING_ROUNDS = 150
 MOST_JUDGED_ROWS = 200_000
+MOST_WITNESSES = 10_000
 STRENGTH_ROWS = 20_000
 HELD_OUT = 0.3
 CONVINCING = 0.001  # nats of log-loss by which a correction must help on a later cut-off
@@ -80,14 +82,17 @@ class Past:
         moments = np.array([to_us(self.calendar.labelled[k]) for k in columns], np.int64)
         return Examples(Row(profile, moments[column]), self.asked.labels[profile, columns[column]])
 
-    def matrix(self, examples: Examples) -> np.ndarray:
-        return compute(self.activities, self.traits, self.codebook, self.features, examples.rows)
+    def matrix(self, rows: Row) -> np.ndarray:
+        return compute(self.activities, self.traits, self.codebook, self.features, rows)
 
 
-def train(calendar: Calendar, seed: int, folder: Path, out: Path, progress: Progress) -> dict[str, Any]:
+def train(
+    calendar: Calendar, seed: int, folder: Path, out: Path, progress: Progress, *, trusted: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Leave the fitted model in the folder; say how good it is.
 
-    Raises RunError 402 when the past that trains or judges holds only one outcome.
+    Raises RunError 402 when the past that trains or judges holds only one outcome, or when a factor that is not trusted
+    gives the outcome away.
     """
     past = _past(calendar, seed, folder)
     taught, asked = judged_split(past)
@@ -105,18 +110,19 @@ def train(calendar: Calendar, seed: int, folder: Path, out: Path, progress: Prog
             ),
             [say("Change the outcome window (goal.window_days) or widen the population.")],
         )
+    refuse_leaks(witnesses(past, asked), trusted)
     past = screened(past, taught)
-    taught_matrix = past.matrix(taught)
+    taught_matrix = past.matrix(taught.rows)
     progress(0.2, len(taught))
     judged = fit(taught_matrix, taught.labels, seed=seed)
     progress(0.4, len(taught))
-    raw = log_odds(judged, past.matrix(asked))
+    raw = log_odds(judged, past.matrix(asked.rows))
     calibration = calibrated(past, raw, asked.labels)
     probability = calibration.probability(raw)
     found = metrics(probability, asked.labels, seed=seed) | {"buckets": judged_buckets(probability, asked.labels)}
     progress(0.6, len(taught) + len(asked))
     final = past.examples(calendar.labelled, MOST_TRAINING_ROWS)
-    final_matrix = past.matrix(final)
+    final_matrix = past.matrix(final.rows)
     booster = fit(final_matrix, final.labels, seed=seed)
     strength = tuple(strengths(booster, final_matrix[:: max(1, len(final) // STRENGTH_ROWS)]).tolist())
     artifact.save(artifact.Model(booster, past.codebook, past.features, calibration, strength), out)
@@ -129,6 +135,28 @@ def train(calendar: Calendar, seed: int, folder: Path, out: Path, progress: Prog
         "features": len(past.features.features),
         "factors": len(past.features.factors),
     }
+
+
+def witnesses(past: Past, asked: Examples) -> Witnesses:
+    """Call some people of the judge cut-off, and some of those to be scored."""
+    some = asked.where(np.arange(0, len(asked), max(1, len(asked) // MOST_WITNESSES)))
+    eligible = np.flatnonzero(past.asked.eligible[:, -1])
+    coming = eligible[:: max(1, len(eligible) // MOST_WITNESSES)]
+    now = to_us(past.calendar.as_of)
+
+    def at(profiles: np.ndarray, cut_offs: np.ndarray) -> Callable[[FeatureSet], np.ndarray]:
+        return lambda features: replace(past, features=features).matrix(Row(profiles, cut_offs))
+
+    return Witnesses(
+        past.calendar,
+        past.codebook,
+        past.features,
+        past.traits,
+        some.labels,
+        before=at(some.rows.profile, some.rows.cut_off),
+        now=at(some.rows.profile, np.full(len(some), now)),
+        to_score=at(coming, np.full(len(coming), now)),
+    )
 
 
 def judged_buckets(probability: np.ndarray, labels: np.ndarray) -> dict[str, dict[str, float]]:
@@ -175,7 +203,7 @@ def screened(past: Past, taught: Examples) -> Past:
     some = taught.where(np.arange(0, len(taught), max(1, len(taught) // SCREENING_ROWS)))
     if not some.tells_apart:
         return past
-    used = used_features(fit(past.matrix(some), some.labels, seed=past.seed, rounds=SCREENING_ROUNDS))
+    used = used_features(fit(past.matrix(some.rows), some.labels, seed=past.seed, rounds=SCREENING_ROUNDS))
     return replace(past, features=past.features.only(with_what_is_shown(past.features, used))) if len(used) else past
 
 
@@ -215,7 +243,7 @@ def calibrated(past: Past, raw: np.ndarray, labels: np.ndarray) -> calibrate.Cal
     taught, asked = past.examples(before, MOST_TRAINING_ROWS // 4), past.examples([earlier], MOST_TRAINING_ROWS // 4)
     if not (taught.tells_apart and asked.tells_apart):
         return calibrate.Calibration()
-    rehearsal = fit(past.matrix(taught), taught.labels, seed=past.seed)
-    learnt = calibrate.learn(log_odds(rehearsal, past.matrix(asked)), asked.labels)
+    rehearsal = fit(past.matrix(taught.rows), taught.labels, seed=past.seed)
+    learnt = calibrate.learn(log_odds(rehearsal, past.matrix(asked.rows)), asked.labels)
     gained = calibrate.log_loss(raw, labels, calibrate.Calibration()) - calibrate.log_loss(raw, labels, learnt)
     return learnt if gained > CONVINCING else calibrate.Calibration()

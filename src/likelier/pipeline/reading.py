@@ -97,7 +97,8 @@ def read(inputs: Inputs, engine: Engine, lake: Lake, out: Path, progress: Progre
     source = bind(inputs, engine, lake)
     extent = measure(source, engine, inputs)
     judge = inputs.as_of - source.question.goal.window_days * DAY
-    codebook = discover.propose(engine, source.events, source.attributes, source.question, source.fields, judge)
+    fields = [field for field in source.fields if field.path not in source.question.ignored_fields]
+    codebook = discover.propose(engine, source.events, source.attributes, source.question, fields, judge)
     sort(source, codebook, engine, inputs.as_of, out, extent["events"], progress)
     activities, _ = reduce.load(out)
     history = traits.read_traits(engine, source.attributes, codebook.traits, activities.ids, inputs.as_of)

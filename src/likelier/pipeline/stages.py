@@ -97,7 +97,7 @@ def _check(run: Run, out: Path, _: Progress) -> dict[str, Any]:
 
 
 def _train(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
-    return learning.train(run.calendar, run.inputs.seed, run.folder, out, progress)
+    return learning.train(run.calendar, run.inputs.seed, run.folder, out, progress, trusted=run.inputs.instance.trusted)
 
 
 def _score(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
