@@ -78,6 +78,14 @@ def test_the_model_tells_people_apart(done):
     assert said["factors"]["high"][0]["direction"] == "raises"
 
 
+def test_in_a_shop_that_goes_on_nothing_has_changed(done):
+    said = insights_of(done[0])
+    assert said["drift"]["findings"] == []
+    assert said["drift"]["usual_is_known"]
+    promised, estimated = said["metrics"]["auc"], said["estimate"]["auc"]
+    assert estimated["low"] < promised["value"] < estimated["high"]
+
+
 def test_the_same_run_twice_gives_the_same_bytes(lake, done, tmp_path):
     shop.run(lake, tmp_path / "again", ASKED)
     assert scores_file(tmp_path / "again").read_bytes() == scores_file(done[0]).read_bytes()

@@ -148,6 +148,8 @@ def show_performance(console: Console, found: Mapping[str, Any]) -> None:
     table = grid(*columns, *map(str.capitalize, BUCKETS), right=columns[2:5])
     for run in found["runs"]:
         scored, expected, actual, auc, lift = line(run)
+        if not auc and run["estimated"]:
+            auc = f"estimated {run['estimated']['auc']['value']:.3f}"
         promised = f"{run['promised']['auc']['value']:.3f}"
         shown = Text(run["state"], style=STATES[run["state"]])
         each = [said.rates(run["buckets"][bucket]) for bucket in BUCKETS]

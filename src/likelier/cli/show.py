@@ -69,6 +69,8 @@ def run(console: Console, run: Run, insights: Mapping[str, Any], report: Path | 
     console.print(plain(words.auc_words(auc)))
     console.print()
     console.print(_factors(insights))
+    for change in (insights.get("drift") or {}).get("findings", ()):
+        console.print(Text.assemble(("Changed  ", "bold yellow"), plain(change["words"])))
     for note in insights.get("notes") or ():
         console.print(Text.assemble(("Note  ", "bold yellow"), plain(note)))
     console.print()

@@ -45,10 +45,36 @@ def order(run: Mapping[str, Any]) -> str:
     return say("{came}, more than the {promised:.2f} that was promised.", came=came, promised=promised)
 
 
+def estimate(auc: Mapping[str, Any] | None) -> str:
+    """Say what the AUC will probably be, before outcomes are known; never without the word estimated.
+
+    >>> estimate({"value": 0.74, "low": 0.71, "high": 0.77})
+    'Estimated from the probabilities, before outcomes are known: AUC 0.74 (0.71 – 0.77).'
+    """
+    if auc is None:
+        return ""
+    return say(
+        "Estimated from the probabilities, before outcomes are known: AUC {value:.2f} ({low:.2f} – {high:.2f}).", **auc
+    )
+
+
+def changed(drift: Mapping[str, Any] | None) -> list[str]:
+    """Say what has changed since the people the model was judged on, what matters most first."""
+    if drift is None:
+        return []
+    said = [str(found["words"]) for found in drift["findings"]]
+    if said:
+        return said
+    if drift["usual_is_known"]:
+        return [say("Nothing has changed beyond what is usual.")]
+    return [say("There is too little history to know what change is usual, so none is called drift.")]
+
+
 def state(run: Mapping[str, Any]) -> str:
     """Say how far a run's figures are settled, and what late events changed."""
     if run["state"] == "open":
-        return say("Open: the outcome window closes on {day}.", day=day(run["until"]))
+        closes = say("Open: the outcome window closes on {day}.", day=day(run["until"]))
+        return join([closes, *filter(None, [estimate((run["estimated"] or {}).get("auc"))])])
     said = []
     if run["state"] == "provisional":
         until = day(run["settles"])

@@ -312,6 +312,15 @@ class Page:
     # Whether it came true
 
     @property
+    def changed(self) -> list[str]:
+        """Say what has changed since the model was judged; nothing of a run that did not look."""
+        return performance_words.changed(self.insights.get("drift"))
+
+    @property
+    def estimate(self) -> str:
+        return performance_words.estimate((self.insights.get("estimate") or {}).get("auc"))
+
+    @property
     def came_true(self) -> list[str]:
         """Say what came of the latest run whose outcomes are known; nothing before there is one."""
         closed = any(run["state"] != "open" for run in self.past)

@@ -88,7 +88,8 @@ class Backtest:
         try:
             self._run(replace(self.inputs, as_of=cut_off), folder, lambda *step: watch(place, *step))
             outcome, gone = _judged(folder, cut_off, came)
-            promised = insights_of(folder)["metrics"]
+            said = insights_of(folder)
+            promised = said["metrics"]
         except RunError as error:
             return {"problem": told(error)}, None
         finally:
@@ -98,6 +99,8 @@ class Backtest:
             "gone": gone,
             "published": promised["auc"]["value"] >= self.minimum_auc,
             "promised": {key: promised[key] for key in ("auc", "base_rate", "deciles", "gains", "calibration")},
+            "estimated": said["estimate"],
+            "drift": said["drift"]["findings"],
             **came_true(outcome),
         }, outcome
 

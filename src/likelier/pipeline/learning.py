@@ -20,6 +20,7 @@ from likelier.explanations.factors import HARD_TO_PICTURE
 from likelier.features.defaults import default_features, distinct_signals
 from likelier.features.definitions import FeatureSet, Kind
 from likelier.features.kernel import compute
+from likelier.insights.estimate import trust
 from likelier.model import artifact, calibrate
 from likelier.model.evaluate import metrics, wilson
 from likelier.model.train import Booster, fit, log_odds, used_features
@@ -129,6 +130,7 @@ def train(
     progress(1.0, len(final))
     return {
         "metrics": found,
+        "trust": trust(probability, asked.labels),
         "calibrated": calibration.words,
         "training_rows": len(final),
         "judged_rows": len(asked),

@@ -23,6 +23,7 @@ from likelier.errors import RunError
 from likelier.explanations.contributions import Explainer
 from likelier.explanations.factors import FACTOR_TYPE, Shown, as_lists, shown_factors
 from likelier.features.kernel import compute
+from likelier.insights.estimate import estimated_auc
 from likelier.insights.summary import Sample, of_scores
 from likelier.instance import Question
 from likelier.model import artifact
@@ -50,8 +51,16 @@ class Explained:
     contributions: np.ndarray
 
 
-def score(question: Question, as_of: dt.datetime, folder: Path, out: Path, progress: Progress) -> dict[str, Any]:
-    """Leave ``scores.parquet``, sorted by id, and a sample for the insights.
+def score(
+    question: Question,
+    as_of: dt.datetime,
+    seed: int,
+    trust: dict[str, Any],
+    folder: Path,
+    out: Path,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Leave ``scores.parquet``, sorted by id, and a sample for the insights; `trust` says how far to trust the model.
 
     Raises RunError 403 when all probabilities are the same.
     """
@@ -76,7 +85,12 @@ def score(question: Question, as_of: dt.datetime, folder: Path, out: Path, progr
     _second_pass(question, as_of, out, probability, scored, base, progress)
     np.savez(out / POPULATION, base_odds=scale.base_odds, probability=np.sort(probability))
     np.savez(out / "sample.npz", score=scored[sample.rows], values=sample.values, contributions=sample.contributions)
-    return {"scored": len(raw), "scores": of_scores(scored, probability), "base_log_odds": base}
+    return {
+        "scored": len(raw),
+        "scores": of_scores(scored, probability),
+        "base_log_odds": base,
+        "estimate": {"auc": estimated_auc(probability, trust, seed=seed)},
+    }
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from likelier.lake import Lake
 from likelier.model import artifact
 from likelier.model.evaluate import POOR_AUC
 from likelier.phrases import say
-from likelier.pipeline import asking, learning, reading, scoring
+from likelier.pipeline import asking, learning, reading, scoring, watching
 from likelier.pipeline.reading import Inputs, Progress
 from likelier.windows import Calendar
 
@@ -101,7 +101,8 @@ def _train(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
 
 
 def _score(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
-    return scoring.score(run.question, run.inputs.as_of, run.folder, out, progress)
+    trust = run.said("train")["trust"]
+    return scoring.score(run.question, run.inputs.as_of, run.inputs.seed, trust, run.folder, out, progress)
 
 
 def _insights(run: Run, _: Path, __: Progress) -> dict[str, Any]:
@@ -121,6 +122,7 @@ def _insights(run: Run, _: Path, __: Progress) -> dict[str, Any]:
             ),
             [say("Add events or attributes that tell people apart.")],
         )
+    source = reading.bind(run.inputs, run.engine, run.lake)
     return {
         "instance": run.inputs.instance.dump(),
         "goal_words": read["goal_words"],
@@ -143,6 +145,8 @@ def _insights(run: Run, _: Path, __: Progress) -> dict[str, Any]:
         "scores": scored["scores"],
         "factors": factors,
         "spreads": summary.spreads(sample, shown, told),
+        "estimate": scored["estimate"],
+        "drift": watching.watch(run.calendar, run.inputs.seed, source, run.engine, run.folder),
         "notes": notes(checked["windows"], trained),
     }
 

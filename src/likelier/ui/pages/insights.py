@@ -346,7 +346,7 @@ class _Insights:
             evaluation.draw(self._page)
 
     def _performance(self) -> None:
-        Performance(self._site, self._row)
+        Performance(self._site, self._row, self._page)
 
     def _history(self) -> None:
         now = self._site.workspace.clock()

@@ -9,6 +9,7 @@ from typing import Any
 from nicegui import ui
 
 from likelier.insights import charts, performance_words, words
+from likelier.insights.reports import Page
 from likelier.phrases import day
 from likelier.service.overview import Overview
 from likelier.timespan import parse_moment
@@ -24,9 +25,11 @@ Run = Mapping[str, Any]
 class Performance:
     """The tab: it looks at what has happened since when it is opened, and shows the runs between two days."""
 
-    def __init__(self, site: Site, row: Overview) -> None:
+    def __init__(self, site: Site, row: Overview, page: Page | None) -> None:
         self._site, self._row = site, row
         self._since = self._until = ""
+        if page and page.changed:
+            _changes(page)
         with block("div", "row end"):
             for name, title in (("_since", _("Runs from")), ("_until", _("Runs before"))):
                 box = ui.input(title).props("outlined dense type=date stack-label")
@@ -102,6 +105,20 @@ class Performance:
 
         box.on_value_change(choose)
         choose()
+
+
+def _changes(page: Page) -> None:
+    with card():
+        text(_("What has changed"), "h2")
+        about = _(
+            "Between the customers the model was judged on and those scored now, what matters most to the scores first."
+        )
+        text(about, "p", "soft small")
+        with block("ul", "not"):
+            for each in page.changed:
+                text(each, "li")
+        if page.estimate:
+            text(page.estimate, "p", "soft")
 
 
 def _table(runs: Sequence[Run]) -> None:

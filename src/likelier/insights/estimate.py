@@ -1,0 +1,90 @@
+"""How well scores order people, before their outcomes are known: an estimate from calibrated probabilities.
+
+If probabilities mean what they say, they tell the AUC: of a pair, one with p and one with q, the first alone does with
+p (1 - q). Whether they mean it is known from the judge cut-off, where a line through the log-odds ("trust") says how
+much of their spread came true. The interval holds what is unsure of that line and what chance does to outcomes. It
+cannot hold what nobody has seen yet: a world that changes after the scores were made. Compare it with the truth when
+that comes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, logit
+
+from likelier.model.evaluate import Z95
+
+MOST = 20_000
+DRAWS = 200
+LEAST_SPREAD = 1e-9
+
+
+def trust(probability: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Fit ``logit P(y) = level + slope (logit p - centre)`` on judged people, with the covariance of the two.
+
+    >>> p = np.repeat([0.2, 0.8], 100)
+    >>> line = trust(p, np.concatenate([np.arange(100) < 20, np.arange(100) < 80]))
+    >>> round(line["slope"], 2), abs(round(line["level"], 2))
+    (1.0, 0.0)
+    """
+    raw = logit(np.clip(probability, 1e-9, 1 - 1e-9))
+    centre = float(raw.mean())
+    design = np.stack([np.ones_like(raw), raw - centre], axis=1)
+    line = np.array([centre, 1.0])
+    weak = np.diag([1e-6, 1e-6])  # where one outcome is missing the line is still finite
+    for _ in range(50):
+        fitted = expit(design @ line)
+        weight = fitted * (1 - fitted)
+        curvature = design.T @ (design * weight[:, None]) + weak
+        step = np.linalg.solve(curvature, design.T @ (labels - fitted) - weak @ (line - [centre, 1.0]))
+        line = line + np.clip(step, -2, 2)
+        if np.abs(step).max() < 1e-9:
+            break
+    spread = np.linalg.inv(curvature)
+    return {
+        "centre": centre,
+        "level": float(line[0] - centre),
+        "slope": float(line[1]),
+        "covariance": spread.tolist(),
+    }
+
+
+def estimated_auc(probability: np.ndarray, line: dict[str, Any], *, seed: int) -> dict[str, Any]:
+    """Estimate the AUC that scores will turn out to have, with a 95 % interval.
+
+    `line` is what :func:`trust` gave. The level of the outcomes is not corrected: it drifts, and hardly matters here.
+    """
+    rng = np.random.default_rng(seed)
+    some = probability if len(probability) <= MOST else rng.choice(probability, MOST, replace=False)
+    raw = np.sort(logit(np.clip(some, 1e-9, 1 - 1e-9)))
+    if np.ptp(raw) < LEAST_SPREAD:
+        return {"value": 0.5, "low": 0.5, "high": 0.5}
+    centred = raw - line["centre"]
+    likely = expit(line["centre"] + line["slope"] * centred)
+    value = _expected(raw, likely)
+    levels, slopes = rng.multivariate_normal([0.0, line["slope"]], line["covariance"], DRAWS).T
+    lines = [
+        _expected(raw, expit(line["centre"] + level + slope * centred))
+        for level, slope in zip(levels, slopes, strict=True)
+    ]
+    outcomes = rng.random((DRAWS, len(raw))) < likely
+    chance = [_expected(raw, each.astype(float)) for each in outcomes if each.any() and not each.all()]
+    chance_error = float(np.std(chance)) * np.sqrt(len(raw) / len(probability)) if chance else 0.5
+    error = float(np.hypot(np.std(lines), chance_error))
+    return {
+        "value": value,
+        "low": max(value - Z95 * error, 0.0),
+        "high": min(value + Z95 * error, 1.0),
+        "estimate": True,
+    }
+
+
+def _expected(raw: np.ndarray, likely: np.ndarray) -> float:
+    """Give the AUC over all pairs, each by the chance that the one did and the other did not; ties count half."""
+    unlikely = 1 - likely
+    edges = np.flatnonzero(np.diff(raw, prepend=-np.inf))
+    did, did_not = np.add.reduceat(likely, edges), np.add.reduceat(unlikely, edges)
+    below = np.cumsum(did_not) - did_not / 2
+    return float((did * below).sum() / max(did.sum() * did_not.sum(), 1e-12))

@@ -1,0 +1,218 @@
+"""What has changed since the people a model was judged on: gathered for :mod:`likelier.insights.drift`.
+
+The judge cut-off lies one outcome window before now. Earlier cut-offs that lie as far apart say what change is usual.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ibis
+import numpy as np
+
+from likelier.activities.codes import Codebook, Source
+from likelier.activities.reduce import STANDARD, load
+from likelier.activities.traits import load_traits
+from likelier.backend import Engine
+from likelier.datasets import FieldType
+from likelier.explanations.contributions import Explainer
+from likelier.explanations.factors import Shown, shown_factors
+from likelier.features.kernel import compute
+from likelier.insights import drift, tracking
+from likelier.insights.drift import Snapshot
+from likelier.insights.tracking import Daily
+from likelier.model import artifact
+from likelier.phrases import number, say
+from likelier.pipeline import reading
+from likelier.pipeline.asking import load_asked
+from likelier.timespan import DAY, to_us
+from likelier.windows import CUT_OFFS_PER_WINDOW, Calendar, Row
+
+PEOPLE = 2_000
+MOST_CUT_OFFS = 12
+DAYS = 200
+RECENT_DAYS = 28
+MOST_PATHS = 40
+COMMON = 0.001
+LEAST_NEW = 25
+MOST_NEW_VALUES = 20
+
+
+def watch(calendar: Calendar, seed: int, source: reading.Source, engine: Engine, folder: Path) -> dict[str, Any]:
+    """Compare the people scored now with those at the judge cut-off, and the events with those before."""
+    model = artifact.load(folder / "train")
+    shown = shown_factors(model.features, np.array(model.strength))
+    cut_offs = (*calendar.labelled[-MOST_CUT_OFFS:], calendar.as_of)
+    people = load_asked(folder)
+    eligible = people.eligible[:, -len(cut_offs) :]
+    look = _Look(model, shown, seed, folder)
+    snapshots = [look(np.flatnonzero(eligible[:, place]), cut_off) for place, cut_off in enumerate(cut_offs)]
+    counts = eligible.sum(axis=0).tolist()
+    reached = (eligible & people.labels[:, -len(cut_offs) :]).sum(axis=0).tolist()
+    before, now = snapshots[-2:]
+    pairs = _apart(snapshots[:-1])
+    rates = [
+        {"cut_off": cut_off.isoformat(), "eligible": asked, "qualifying": did}
+        for cut_off, asked, did in zip(cut_offs[:-1], counts[:-1], reached[:-1], strict=True)
+    ][::-1][::CUT_OFFS_PER_WINDOW][::-1]
+    factors = drift.factor_drift(before, now, pairs, shown) if len(before.probability) else []
+    strengths = dict(zip([one.factor for one in shown], np.abs(now.contributions).mean(axis=0).tolist(), strict=True))
+    told = {
+        "score": drift.score_drift(before, now, pairs) if len(before.probability) else None,
+        "population": drift.population_drift(counts[-2], counts[-1], _apart(counts[:-1])),
+        "base_rate": drift.base_rate_drift(rates),
+    }
+    events = arrivals(source, model.codebook, engine, calendar.as_of)
+    return {
+        "before": calendar.judge.isoformat(),
+        "now": calendar.as_of.isoformat(),
+        "usual_is_known": len(pairs) >= drift.LEAST_PAIRS,
+        "findings": ranked(events, factors, told, strengths, _spread(now)),
+        "factors": factors[:10],
+        **told,
+    }
+
+
+class _Look:
+    """Looks at some of the people of a moment through a model."""
+
+    def __init__(self, model: artifact.Model, shown: tuple[Shown, ...], seed: int, folder: Path) -> None:
+        self._model, self._shown, self._seed = model, shown, seed
+        self._activities, _ = load(folder / "read")
+        self._traits = load_traits(folder / "read")
+        self._explainer = Explainer.of(model.booster, model.features.factor_of)
+
+    def __call__(self, people: np.ndarray, at: dt.datetime) -> Snapshot:
+        if len(people) > PEOPLE:
+            people = np.sort(np.random.default_rng(self._seed).choice(people, PEOPLE, replace=False))
+        rows = Row(people, np.full(len(people), to_us(at), np.int64))
+        matrix = compute(self._activities, self._traits, self._model.codebook, self._model.features, rows)
+        each = self._explainer.contributions(matrix)
+        values = np.stack([one.values(matrix) for one in self._shown], axis=1)
+        probability = self._model.calibration.probability(self._explainer.base + each.sum(axis=1))
+        return Snapshot(values, each, probability)
+
+
+def _apart(moments: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Pair the moments that lie an outcome window apart."""
+    return list(zip(moments[:-CUT_OFFS_PER_WINDOW], moments[CUT_OFFS_PER_WINDOW:], strict=True))
+
+
+def _spread(now: Snapshot) -> float:
+    """How far the scores of people lie apart, in log-odds: what a change of all of them is measured by."""
+    return max(float(now.contributions.sum(axis=1).std()), 1e-6) if len(now.probability) else 1.0
+
+
+def ranked(
+    events: Sequence[Mapping[str, Any]],
+    factors: Sequence[Mapping[str, Any]],
+    told: Mapping[str, Mapping[str, Any] | None],
+    strengths: Mapping[str, float],
+    spread: float,
+) -> list[dict[str, Any]]:
+    """List everything that is drift, what matters most to the scores first; `weight` runs from 0 to 1."""
+    found = [
+        {**event, "weight": 1.0 if event["kind"] == "delivery" else tracking.weight_of(event["name"], strengths)}
+        for event in events
+    ]
+    for factor in factors:
+        if factor["matters"]:
+            weight = min(abs(factor["shift"]) / spread, 1.0)
+            found.append({"kind": "factor", "name": factor["factor"], "words": factor["words"], "weight": weight})
+    for kind, name in (("base_rate", "base rate"), ("population", "population"), ("score", "scores")):
+        one = told[kind]
+        if one and one["drifts"]:
+            weight = min(abs(one["shift"]) / spread, 1.0) if "shift" in one else 0.0
+            found.append({"kind": name, "name": name, "words": one["words"], "weight": weight})
+    return sorted(found, key=lambda each: -each["weight"])
+
+
+def arrivals(source: reading.Source, codebook: Codebook, engine: Engine, as_of: dt.datetime) -> list[dict[str, Any]]:
+    """Tell what is unusual in how events arrived lately: kinds, fields and values."""
+    last = as_of.replace(hour=0, minute=0, second=0, microsecond=0)
+    events = source.events.filter(
+        (source.events.timestamp >= ibis.literal(last - DAYS * DAY)) & (source.events.timestamp < ibis.literal(last))
+    )
+    rows, first = _daily(events, codebook, engine, last)
+    found = tracking.findings(rows, first, RECENT_DAYS) if len(rows[0].counts) > RECENT_DAYS else []
+    return [*found, *_new_values(source, engine, last)]
+
+
+def _daily(events: ibis.Table, codebook: Codebook, engine: Engine, last: dt.datetime) -> tuple[list[Daily], dt.date]:
+    """Count by day: all events, each kind, and how many fill each field that the model reads."""
+    day = events.timestamp.truncate("D")
+    names = [signal.name for signal in codebook.signals if signal.source == Source.STANDARD]
+    paths = _paths(codebook, events)
+    columns: dict[str, Any] = {"all": events.count()}
+    columns |= {f"kind {place}": STANDARD[name].holds(events).sum() for place, name in enumerate(names)}
+    columns |= {f"field {place}": events[path].count() for place, path in enumerate(paths)}
+    found = engine.table(events.group_by(day=day).aggregate(**columns).order_by("day"))
+    if not found.num_rows:
+        return [Daily("any event", np.zeros(0, np.int64))], last.date()
+    days = found["day"].to_numpy().astype("datetime64[D]")
+    size = int((np.datetime64(last.date(), "D") - days[0]).astype(int))
+
+    def spread_out(moments: np.ndarray, counts: Any) -> np.ndarray:
+        whole = np.zeros(size, np.int64)
+        whole[(moments - days[0]).astype(int)] = np.asarray(counts, np.int64)
+        return whole
+
+    rows = [Daily("any event", spread_out(days, found["all"].to_numpy()))]
+    rows += [Daily(name, spread_out(days, found[f"kind {place}"].to_numpy())) for place, name in enumerate(names)]
+    rows += [
+        Daily(path, spread_out(days, found[f"field {place}"].to_numpy()), "field") for place, path in enumerate(paths)
+    ]
+    if "eventType" in events.columns:
+        kinds = events.filter(events.eventType.notnull())
+        by_kind = kinds.group_by(day=kinds.timestamp.truncate("D"), kind=kinds.eventType).aggregate(n=kinds.count())
+        table = engine.table(by_kind.order_by("kind", "day"))
+        names_of, moments, counts = (table[name].to_numpy(zero_copy_only=False) for name in ("kind", "day", "n"))
+        moments = moments.astype("datetime64[D]")
+        for kind in sorted(set(names_of.tolist())):
+            mine = names_of == kind
+            rows.append(Daily(str(kind), spread_out(moments[mine], counts[mine])))
+    return rows, days[0].astype(dt.date)
+
+
+def _paths(codebook: Codebook, events: ibis.Table) -> list[str]:
+    asked = [*(each.path for each in codebook.measures), *(each.path for each in codebook.categories)]
+    return [path for path in dict.fromkeys(asked) if path in events.columns][:MOST_PATHS]
+
+
+def _new_values(source: reading.Source, engine: Engine, last: dt.datetime) -> list[dict[str, Any]]:
+    """Find common values of texts that were never seen before the recent days."""
+    since = ibis.literal(last - RECENT_DAYS * DAY)
+    events = source.events
+    recent = events.filter((events.timestamp >= since) & (events.timestamp < ibis.literal(last)))
+    before = events.filter(events.timestamp < since)
+    count = engine.table(recent.aggregate(n=recent.count()))["n"][0].as_py()
+    found = []
+    for field in source.fields:
+        if field.type != FieldType.TEXT or field.path == "eventType":
+            continue
+        column = recent[field.path].unnest() if field.array else recent[field.path]
+        values = recent.select(value=column).filter(lambda table: table.value.notnull())
+        counted = values.group_by("value").aggregate(n=values.count())
+        common = counted.filter(counted.n >= max(LEAST_NEW, COMMON * count)).order_by(ibis.desc("n"), "value")
+        tops = {row["value"]: row["n"] for row in engine.table(common.limit(MOST_NEW_VALUES)).to_pylist()}
+        if not tops:
+            continue
+        earlier = before[field.path].unnest() if field.array else before[field.path]
+        seen = before.select(value=earlier).filter(lambda table, tops=tops: table.value.isin(list(tops))).distinct()
+        known = set(engine.table(seen)["value"].to_pylist())
+        if not known and not _filled_before(before, field.path, engine):
+            continue  # the field itself is new
+        found += [_new_value(field.path, value, n) for value, n in tops.items() if value not in known]
+    return found
+
+
+def _filled_before(before: ibis.Table, path: str, engine: Engine) -> bool:
+    return bool(engine.table(before.filter(before[path].notnull()).limit(1).select("timestamp")).num_rows)
+
+
+def _new_value(path: str, value: str, count: int) -> dict[str, Any]:
+    words = say("{path} has a new value: {value}, {count} times so far.", path=path, value=value, count=number(count))
+    return {"kind": "new value", "name": value, "of": path, "words": words}
