@@ -38,3 +38,10 @@ def test_performance_says_that_nothing_can_be_said_yet_and_then_what_happened(sh
 
 def test_an_unknown_attribute_is_named_with_the_known_ones(shop):
     assert shop("performance", BUY["name"], "--by", "tier").code == 2
+
+
+def test_a_model_card_is_written_as_a_page_or_as_markdown(shop):
+    for name in ("card.html", "card.md"):
+        assert shop("card", BUY["name"], "-o", shop.home / name).code == 0
+        assert "Known limits" in (shop.home / name).read_text()
+    assert shop("card", BUY["name"], "-o", shop.home / "card.pdf").code == 2

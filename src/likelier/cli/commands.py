@@ -51,6 +51,7 @@ for command in (doctor, backup, restore):
     app.command()(command)
 app.command()(judging.backtest)
 app.command()(judging.performance)
+app.command()(judging.card)
 
 InstanceFile = Annotated[Path, typer.Argument(metavar="INSTANCE.yaml", help="The instance file.")]
 InstanceName = Annotated[str, typer.Argument(metavar="NAME", help="The instance's name.")]

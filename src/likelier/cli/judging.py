@@ -134,6 +134,26 @@ def performance(
         show_performance(screen(), found)
 
 
+def card(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The instance's name.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The .html or .md file to write.")],
+    run_id: Annotated[
+        str | None, typer.Option("--run", metavar="ID", help="Of this run instead of the latest.")
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Write the model card: purpose, data, quality, factors, limits, all from the record."""
+    from likelier.service.cards import write_card
+
+    with opened(home) as workspace:
+        run = write_card(workspace, name, run_id, output)
+    if json:
+        print_json({"run": run.id, "file": str(output)})
+    else:
+        margin().print(f"The model card of run {run.id[:8]} is in {output}.", markup=False)
+
+
 def show_performance(console: Console, found: Mapping[str, Any]) -> None:
     """One line a run: what was expected, what happened, and whether that is settled."""
     from likelier.cli.show import grid

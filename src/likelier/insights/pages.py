@@ -63,6 +63,15 @@ def count(value: float | None) -> str:
     return "–" if value is None else number(value)
 
 
+def safe_markdown(text: Any) -> str:
+    r"""Write a text of the data so that Markdown takes it for nothing but text.
+
+    >>> print(safe_markdown("[a](http://x) <b>\n# | _c_"))
+    \[a\](http://x) \<b\> \# \| \_c\_
+    """
+    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", " ".join(str(text).split()))
+
+
 @functools.cache
 def environment() -> Environment:
     """Where the templates are, with the ways to write numbers."""
@@ -78,6 +87,7 @@ def environment() -> Environment:
         "brief": charts.brief,
         "day": day,
         "count": count,
+        "safe_markdown": safe_markdown,
         "breakable": lambda name: Markup(".<wbr>").join(str(name).split(".")),
     }
     return found

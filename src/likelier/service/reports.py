@@ -29,7 +29,7 @@ def write_report(workspace: Workspace, name: str, run_id: str | None, path: Path
     from likelier.service.performance import performance  # noqa: PLC0415 - the server itself needs no model libraries
 
     with workspace.store.read() as connection:
-        run = _told(connection, name, run_id)
+        run = told_run(connection, name, run_id)
         insights = records.read_insights(connection, run.id) or {}
     came = performance(workspace, run.instance_id)["runs"] if insights else []
     page = report(insights, details(run), came)
@@ -38,7 +38,8 @@ def write_report(workspace: Workspace, name: str, run_id: str | None, path: Path
     return run
 
 
-def _told(connection: Connection, name: str, run_id: str | None) -> Run:
+def told_run(connection: Connection, name: str, run_id: str | None) -> Run:
+    """Find the run to tell of: the one named, else the latest that gave scores, else the latest that ended."""
     instance = stored.get(connection, name)
     if run_id:
         run = find_run(connection, run_id)

@@ -137,6 +137,7 @@ class _Insights:
                             _("Scores as {format}").format(format=name), partial(self._download_scores, suffix)
                         )
                     ui.menu_item(_("Report as a page"), self._download_report)
+                    ui.menu_item(_("Model card"), self._download_card)
             if self._visitor.may_manage:
                 action(_("Edit"), lambda: ui.navigate.to(f"/instances/new?edit={self._row.id}"), "edit")
                 if not self._active:
@@ -188,6 +189,15 @@ class _Insights:
         file = _room() / "report.html"
         if await answer_of(lambda: write_report(self._site.workspace, self._row.name, run.id, file)):
             ui.download.file(file, f"{self._row.name}.html")
+
+    async def _download_card(self) -> None:
+        from likelier.service.cards import write_card  # noqa: PLC0415 - loads the model libraries
+
+        run = self._run
+        assert run is not None
+        file = _room() / "card.html"
+        if await answer_of(lambda: write_card(self._site.workspace, self._row.name, run.id, file)):
+            ui.download.file(file, f"{self._row.name} - model card.html")
 
     # Latest scores
 
