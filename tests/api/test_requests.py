@@ -43,7 +43,7 @@ def test_a_key_is_the_senders_own(client, admin, token):
 
 def test_what_was_refused_may_be_asked_again_with_its_key(client, admin):
     keyed = {**admin, "idempotency-key": "one"}
-    assert client.post("/api/v1/instances", json={**ASKED, "datasets": ["none"]}, headers=keyed).status_code == 404
+    assert client.post("/api/v1/instances", json={**ASKED, "datasets": ["none"]}, headers=keyed).status_code == 422
     assert client.post("/api/v1/instances", json=ASKED, headers=keyed).status_code == 201
 
 
@@ -137,7 +137,7 @@ def test_edits_of_a_segment_name_what_they_were_made_on(client, admin):
 
 
 def test_a_segment_is_estimated_without_being_made(client, admin):
-    found = client.post("/api/v1/segments/estimate", json={"text": TEXT}, headers=admin).json()
+    found = client.post("/api/v1/segment-estimates", json={"text": TEXT}, headers=admin).json()
     assert (found["size"], found["namespace"]) == (1, "CRMID")
     assert client.get("/api/v1/segments", headers=admin).json()["items"] == []
 
@@ -149,6 +149,11 @@ def test_a_draft_is_edited(client, admin):
     assert (edited.json()["name"], edited.json()["status"]) == ("Now", "draft")
     assert client.patch(path, json={}, headers={**admin, "if-match": draft.headers["etag"]}).status_code == 412
     assert client.post(path + "/finish", headers=admin).json()["status"] == "enabled"
+
+
+def test_a_method_that_is_not_there_is_told_those_that_are(client, admin):
+    answer = client.put("/api/v1/instances/x", headers=admin)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, PATCH")
 
 
 def test_problems_name_the_request(client, admin):

@@ -150,6 +150,7 @@ def test_answers_have_an_id_and_careful_headers(client):
         ("post", "instances?draft=true", '{"name": "a\\u0000b"}'),
         ("post", "instances?draft=true", "[1]"),
         ("post", "instances?draft=true", "{"),
+        ("post", "instances", b"\xff"),
         ("post", "tokens?name=%00&role=view", ""),
         ("post", "tokens?name=x&role=king", ""),
         ("get", "audit?after=99999999999999999999", ""),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 from urllib.parse import unquote
 
@@ -12,6 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from likelier.access import tokens, users
 from likelier.access.identity import Actor
@@ -117,16 +119,34 @@ def _told(request: Request, error: Exception) -> Response:
         return problem(request, 401, "Who is there?", str(error))
     if isinstance(error, RunError):
         return problem(request, 422, error.title, error.message, code=error.code, suggestions=list(error.suggestions))
+    if isinstance(error, UnknownNameError) and error.found not in request.path_params.values():
+        return problem(request, 422, "Cannot be used", str(error))  # the address was right; what was asked of it is not
     status, title = next(((each, said) for kind, each, said in STATUS if isinstance(error, kind)), (500, "Failed"))
     return problem(request, status, title, str(error))
 
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # what FastAPI answers to a body that is not even text
+        return problem(request, 422, "Cannot be used", "The body cannot be read as JSON.")
     answer = problem(request, error.status_code, "Failed", str(error.detail))
     for name, value in (error.headers or {}).items():
         answer.headers[name] = value
+    if error.status_code == 405:
+        answer.headers["allow"] = ", ".join(sorted(_methods(request.app.routes, request.scope)))
     return answer
+
+
+def _methods(routes: Iterable[Any], scope: Scope) -> set[str]:
+    """List the methods of an address, which routes of their own may answer."""
+    found = set()
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is not None:
+            found |= _methods(inner.routes, scope)
+        elif isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return found
 
 
 def _invalid(request: Request, error: Exception) -> Response:

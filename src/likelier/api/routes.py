@@ -350,7 +350,7 @@ def post_segment(asked: Asked, actor: Manager, work: Work, response: Response) -
 
 
 @routes.post(
-    "/segments/estimate",
+    "/segment-estimates",
     response_model=wire.SegmentEstimate,
     responses=problems(404, 409, 413, 415),
     openapi_extra=SEGMENT_BODY,

@@ -167,7 +167,7 @@ class Client:
 
     def estimate_segment(self, **rule: Any) -> wire.SegmentEstimate:
         """Say how many would belong."""
-        return self._post(wire.SegmentEstimate, "/segments/estimate", rule)
+        return self._post(wire.SegmentEstimate, "/segment-estimates", rule)
 
     def edit_segment(self, segment: wire.Segment, **changes: Any) -> wire.Segment:
         """Change a segment; a :class:`ProblemError` of status 412 when it is not as it was read any more."""

@@ -114,7 +114,7 @@ class _Division:
 def tidy(lake: Lake, name: str, known: KnownIds) -> None:
     """Join the many small files that a stream leaves, those of like size together, so that no row is moved often."""
     table = f"datasets/{name}/events"
-    for below in TIERS:
+    for below in TIERS if lake.exists(table) else ():
         if sum(size < below for size in lake.sizes(table)) >= MANY:
             try:
                 lake.compact(table, below)

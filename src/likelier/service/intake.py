@@ -80,7 +80,7 @@ class Intake:
             raise TooMuchWaitingError("More events arrive than can be written. Wait a little, and send them again.")
         queue, answer = self._queues[name], asyncio.get_running_loop().create_future()
         queue.waiting.append((Request(actor, sent), answer))
-        if queue.writer is None or queue.writer.done():
+        if _is_over(queue.writer):
             queue.writer = asyncio.create_task(self._write_all(name, queue))
         outcome: Outcome = await answer
         if isinstance(outcome, LikelierError):
@@ -96,7 +96,7 @@ class Intake:
                 for (_, answer), outcome in zip(same, outcomes, strict=True):
                     if not answer.done():  # who went away will ask again
                         answer.set_result(outcome)
-            if queue.tidier is None or queue.tidier.done():
+            if _is_over(queue.tidier):
                 queue.tidier = asyncio.create_task(asyncio.to_thread(self._tidy, name))
 
     def write(self, name: str, requests: Sequence[Request]) -> Sequence[Outcome]:
@@ -133,6 +133,11 @@ class Intake:
             tidy(self._workspace.lake, name, known_ids(self._workspace, name))
         except LikelierError as error:
             log.warning("Joining the files of a dataset failed, and is tried again: %s", error)
+
+
+def _is_over(task: asyncio.Task[None] | None) -> bool:
+    """Whether nobody does it any more; a task ends with its event loop, done or not."""
+    return task is None or task.done() or task.get_loop() is not asyncio.get_running_loop()
 
 
 def _totals(requests: Sequence[Request], counts: Sequence[Counts]) -> dict[Actor, IngestResult]:
