@@ -21,8 +21,8 @@ from likelier.errors import UsageError
 PREFIX = "LIKELIER_"
 
 
-def _row(default: Any, help_: str) -> Any:
-    return dataclasses.field(default=default, metadata={"help": help_})
+def _row(default: Any, help_: str, *, secret: bool = False) -> Any:
+    return dataclasses.field(default=default, metadata={"help": help_}, repr=not secret)
 
 
 # ruff: noqa: RUF009 - `_row` makes a dataclass field
@@ -34,7 +34,7 @@ class Settings:
 
     home: Path = _row(Path("likelier-home"), "Folder that holds the lake, the store and the runs.")
     database: str = _row(
-        "", "Database URL of the store: sqlite or postgresql. Default: likelier.db in the home folder."
+        "", "Database URL of the store: sqlite or postgresql. Default: likelier.db in the home folder.", secret=True
     )
     lake: str = _row("", "Folder or object-store URL of the datasets and scores. Default: lake in the home folder.")
     memory: str = _row("1500MB", "Memory the query engine may use before it spills to disk.")
@@ -48,6 +48,20 @@ class Settings:
     )
     late_days: float = _row(
         2.0, "Days that events may come in late: figures of an outcome window are provisional until then."
+    )
+
+    public_url: str = _row(
+        "", "Address at which browsers reach the server, such as https://likelier.example.com. Default: as they say."
+    )
+    oidc_issuer: str = _row("", "Issuer of an OpenID Connect provider through which people sign in. Default: none.")
+    oidc_client_id: str = _row("", "Name of this server at the provider.")
+    oidc_client_secret: str = _row("", "Secret of this server at the provider.", secret=True)
+    oidc_name: str = _row("your organisation", "What the button says after 'Sign in with'.")
+    oidc_scope: str = _row("openid profile email", "What the provider is asked to tell.")
+    oidc_claim: str = _row("roles", "Claim of the ID token, one text or several, that says what a person may do.")
+    oidc_roles: str = _row(
+        "view=view, manage=manage, audit=audit, admin=admin",
+        "Which value of the claim gives which role. Nobody gets in without one.",
     )
 
     @property

@@ -15,6 +15,8 @@ OPEN = {
     "/healthz",
     "/readyz",
     "/sign-in",
+    "/sign-in/provider",
+    "/sign-in/callback",
     "/sign-out",
     "/api/v1/openapi.json",
 }

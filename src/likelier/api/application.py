@@ -8,6 +8,7 @@ from functools import partial
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 
+from likelier.access.provider import provider_of
 from likelier.api.document import document, name_of
 from likelier.api.frame import protect, tell_problems
 from likelier.api.operations import operations, watch
@@ -29,6 +30,7 @@ def make_app(workspace: Workspace) -> FastAPI:
     )
     app.openapi = partial(document, app)  # type: ignore[method-assign]
     app.state.workspace, app.state.intake = workspace, Intake(workspace)
+    app.state.provider = provider_of(workspace.settings)
     tell_problems(app)
     protect(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024)

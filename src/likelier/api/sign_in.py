@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import hmac
 from html import escape
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
 from likelier.access import users
+from likelier.access.provider import Attempt, Provider, ProviderRefusedError, admit
 from likelier.access.roles import Role
 from likelier.access.users import SESSION, Session, SignInRefusedError
 from likelier.api.frame import COOKIE, workspace_of
+from likelier.api.requests import SMALL, received
+from likelier.errors import TransientError
 
-LONGEST_FORM = 8192
+ATTEMPT_COOKIE = "likelier_attempt"
+CALLBACK = "/sign-in/callback"
 CSRF_COOKIE = "likelier_csrf"
 doors = APIRouter(include_in_schema=False)
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Sign in - likelier</title>
 <style>body{{font:16px/1.5 system-ui;display:grid;place-items:center;min-height:90vh;margin:0;color-scheme:light dark}}
-form{{display:grid;gap:.8rem;width:min(20rem,90vw)}}input,button{{font:inherit;padding:.5rem}}p{{color:#b00020}}</style>
-<form method="post"><h1>likelier</h1>{refused}
+form{{display:grid;gap:.8rem;width:min(20rem,90vw)}}input,button,a{{font:inherit;padding:.5rem}}p{{color:#b00020}}
+a{{border:1px solid;text-align:center;text-decoration:none}}</style>
+<form method="post"><h1>likelier</h1>{refused}{provider}
 <label for="name">Name</label><input id="name" name="name" autocomplete="username" required autofocus>
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required>
@@ -30,27 +37,71 @@ form{{display:grid;gap:.8rem;width:min(20rem,90vw)}}input,button{{font:inherit;p
 
 
 @doors.get("/sign-in")
-def sign_in_page(next: str = "/") -> HTMLResponse:  # noqa: A002 - the query's own name
-    return _page(next)
+def sign_in_page(request: Request, next: str = "/") -> HTMLResponse:  # noqa: A002 - the query's own name
+    return _page(request, next)
 
 
 @doors.post("/sign-in")
 async def sign_in(request: Request) -> Response:
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        return _page("/", "That form came from another site.", 403)
-    body = await request.body()
-    form = parse_qs(body[:LONGEST_FORM].decode("utf-8", "replace"))
+    if origin is not None and urlsplit(origin).netloc not in (request.headers.get("host"), _public(request).netloc):
+        return _page(request, "/", "That form came from another site.", 403)
+    form = parse_qs((await received(request, SMALL)).decode("utf-8", "replace"))
     name, password, following = (form.get(key, [""])[0] for key in ("name", "password", "next"))
-    address = request.client.host if request.client else None
     work = workspace_of(request)
     try:
         session = await run_in_threadpool(
-            users.sign_in, work.store, name.replace("\0", ""), password, now=work.clock(), address=address
+            users.sign_in, work.store, name.replace("\0", ""), password, now=work.clock(), address=_address(request)
         )
     except SignInRefusedError as error:
-        return _page(following, str(error), 401)
-    return _admitted(session, _here(following), secure=request.url.scheme == "https")
+        return _page(request, following, str(error), 401)
+    return _admitted(request, session, following)
+
+
+@doors.get("/sign-in/provider")
+async def begin_at_provider(request: Request, next: str = "/") -> Response:  # noqa: A002 - the query's own name
+    """Send the browser to the identity provider, with what it has to bring back."""
+    try:
+        address, attempt = await _provider(request).begin(_callback(request), _here(next))
+    except TransientError as error:
+        return _page(request, next, str(error), 503)
+    answer = RedirectResponse(address, 303)
+    # Lax, not strict: it has to come along when the provider sends the browser back.
+    answer.set_cookie(
+        ATTEMPT_COOKIE,
+        quote(attempt.dump()),
+        max_age=600,
+        path=CALLBACK,
+        httponly=True,
+        samesite="lax",
+        secure=_is_secure(request),
+    )
+    return answer
+
+
+@doors.get(CALLBACK)
+async def back_from_provider(request: Request, state: str = "", code: str = "") -> Response:
+    """Let in whoever the provider vouches for."""
+    work, provider = workspace_of(request), _provider(request)
+    attempt = Attempt.load(unquote(request.cookies.get(ATTEMPT_COOKIE, "")))
+    if attempt is None or not code or not hmac.compare_digest(attempt.state.encode(), state.encode()):
+        return _page(request, "/", "That sign-in was not begun here, took too long or was refused. Begin again.", 401)
+    try:
+        person = await provider.finish(attempt, _callback(request), code=code)
+        session = await run_in_threadpool(
+            admit,
+            work.store,
+            provider,
+            person,
+            user_id=work.new_id(),
+            now=work.clock(),
+            address=_address(request),
+        )
+    except (ProviderRefusedError, TransientError) as error:
+        return _page(request, attempt.following, str(error), 401 if isinstance(error, ProviderRefusedError) else 503)
+    answer = _admitted(request, session, attempt.following)
+    answer.delete_cookie(ATTEMPT_COOKIE, path=CALLBACK)
+    return answer
 
 
 @doors.get("/sign-out")
@@ -65,19 +116,50 @@ def sign_out(request: Request) -> Response:
     return answer
 
 
-def _admitted(session: Session, following: str, *, secure: bool) -> Response:
+def _admitted(request: Request, session: Session, following: str) -> Response:
+    following = _here(following)
     if following == "/" and session.user.role == Role.AUDIT:
         following = "/audit"  # the one page that an auditor sees
     answer = RedirectResponse(following, 303)
-    seconds = int(SESSION.total_seconds())
+    seconds, secure = int(SESSION.total_seconds()), _is_secure(request)
     answer.set_cookie(COOKIE, session.secret, max_age=seconds, httponly=True, samesite="lax", secure=secure)
     answer.set_cookie(CSRF_COOKIE, session.csrf, max_age=seconds, samesite="lax", secure=secure)
     return answer
 
 
-def _page(following: str, refused: str = "", status: int = 200) -> HTMLResponse:
+def _page(request: Request, following: str, refused: str = "", status: int = 200) -> HTMLResponse:
     told = f"<p role=alert>{escape(refused)}</p>" if refused else ""
-    return HTMLResponse(PAGE.format(refused=told, next=escape(_here(following), quote=True)), status)
+    provider: Provider | None = request.app.state.provider
+    button = ""
+    if provider:
+        address = f"/sign-in/provider?next={quote(_here(following))}"
+        button = f'<a href="{escape(address, quote=True)}">Sign in with {escape(provider.name)}</a>'
+    hidden = escape(_here(following), quote=True)
+    return HTMLResponse(PAGE.format(refused=told, provider=button, next=hidden), status)
+
+
+def _provider(request: Request) -> Provider:
+    provider: Provider | None = request.app.state.provider
+    if provider is None:
+        raise HTTPException(404, "There is no identity provider.")
+    return provider
+
+
+def _public(request: Request) -> SplitResult:
+    """Where browsers reach this server: as the settings say, else as this one did."""
+    return urlsplit(workspace_of(request).settings.public_url or str(request.base_url))
+
+
+def _callback(request: Request) -> str:
+    return f"{_public(request).geturl().rstrip('/')}{CALLBACK}"
+
+
+def _is_secure(request: Request) -> bool:
+    return "https" in (request.url.scheme, _public(request).scheme)
+
+
+def _address(request: Request) -> str | None:
+    return request.client.host if request.client else None
 
 
 def _here(following: str) -> str:
