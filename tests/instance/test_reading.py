@@ -183,6 +183,14 @@ def test_several_faults_are_told_at_once_in_the_order_of_the_file():
     assert [key for key, _ in raised.value.problems] == ["namespace", f"{CONDITION}.operator", "goal.window_days"]
 
 
+def test_exploratory_scores_never_go_to_the_profiles():
+    text = yaml.safe_dump(parse_instance(SHORT).dump() | {"exploratory": True})
+    with pytest.raises(InstanceError, match="profile_enabled: exploratory scores never go to the profiles"):
+        parse_instance(text)
+    without = {key: value for key, value in yaml.safe_load(text).items() if key != "profile_enabled"}
+    assert not parse_instance(yaml.safe_dump(without)).profile_enabled
+
+
 def test_two_custom_events_of_one_name():
     keys = parse_instance(FULL).dump()
     keys["custom_events"] *= 2

@@ -56,6 +56,24 @@ def test_401_too_few_people(tmp_path):
     assert "1,000 are needed" in error.message
 
 
+def test_an_exploratory_run_goes_on_with_less_and_says_so(tmp_path):
+    lake = Lake(str(tmp_path / "lake"))
+    shop.put(lake, shop.events(120))
+    assert any("exploratory: true" in hint for hint in failure(lake, tmp_path).suggestions)
+    said = shop.run(lake, tmp_path / "exploratory", shop.instance(exploratory=True))
+    auc = said["insights"]["metrics"]["auc"]
+    assert auc["high"] - auc["low"] > 0.1
+    assert said["insights"]["notes"][0].startswith("Exploratory: only ")
+
+
+def test_exploring_needs_something_to_look_at(tmp_path):
+    lake = Lake(str(tmp_path / "lake"))
+    shop.put(lake, shop.events(4))
+    error = failure(lake, tmp_path, shop.instance(exploratory=True))
+    assert error.code in {400, 401}
+    assert "20 of each" in error.message or "40 are needed" in error.message
+
+
 def test_405_nobody_to_score(lake, tmp_path):
     """The events end two months before the run."""
     error = failure(lake, tmp_path, as_of=shop.AS_OF + 60 * DAY)

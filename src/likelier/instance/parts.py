@@ -10,7 +10,16 @@ import json
 import math
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic import Field as Key
 from pydantic_core import PydanticCustomError
 
@@ -211,12 +220,32 @@ class Instance(Part):
         description="a list of fields or events that were truly known at their time",
         examples=["[subscription.endDate]"],
     )
+    exploratory: bool = Key(
+        default=False,
+        description="true or false: whether to go on with less than 500 who met the goal, to look only",
+        examples=[True],
+    )
     schedule: Literal["weekly", "monthly", "none"] = Key(
         default="none", description="weekly, monthly or none", examples=["weekly"]
     )
     profile_enabled: bool = Key(
         default=True, description="true or false: whether scores go to the profiles", examples=[True]
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_to_look_at(cls, given: Any) -> Any:
+        """Keep exploratory scores off the profiles without being told."""
+        if isinstance(given, dict) and given.get("exploratory") is True:
+            return {"profile_enabled": False} | given
+        return given
+
+    @field_validator("profile_enabled")
+    @classmethod
+    def _never_exploratory(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's
+        if value and info.data.get("exploratory"):
+            raise PydanticCustomError("exploratory", "exploratory scores never go to the profiles")
+        return value
 
     def dump(self) -> dict[str, Any]:
         """Give the file's keys as plain values, defaults included; it parses back to the same instance."""

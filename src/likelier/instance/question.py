@@ -45,6 +45,7 @@ class Question:
     exclusions: tuple[EventRule, ...]
     attributes: tuple[Attribute, ...]
     ignored_fields: tuple[str, ...] = ()
+    exploratory: bool = False
 
 
 def ask(instance: Instance, datasets: Sequence[Dataset]) -> Question:
@@ -62,6 +63,7 @@ def ask(instance: Instance, datasets: Sequence[Dataset]) -> Question:
         exclusions=binding.rules(instance.exclusions, ("exclusions",)),
         attributes=binding.attributes(instance),
         ignored_fields=binding.ignored(instance),
+        exploratory=instance.exploratory,
     )
     if binding.problems:
         raise refuse(binding.problems, f"instance '{instance.name}'")

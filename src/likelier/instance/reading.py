@@ -144,6 +144,7 @@ _SAID: Mapping[str, Callable[[str, ErrorDetails], str]] = {
     "less_than_equal": _out_of_range,
     "twice": _told,
     "untrimmed": _told,
+    "exploratory": _told,
 }
 
 

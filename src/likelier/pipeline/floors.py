@@ -14,6 +14,7 @@ from likelier.windows import LEAST_LOOKBACK_DAYS, Calendar
 
 LEAST_QUALIFYING = 500
 LEAST_OTHERS = 500
+LEAST_EXPLORATORY = 20  # of each, where wide intervals are asked for instead of a refusal
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ def check_history(calendar: Calendar) -> None:
 
 def check_counts(counts: Counts, calendar: Calendar, question: Question, suggestions: Sequence[str] = ()) -> None:
     """Raise the RunError of the first floor that is missed."""
+    least = LEAST_EXPLORATORY if question.exploratory else LEAST_QUALIFYING
+    least_others = LEAST_EXPLORATORY if question.exploratory else LEAST_OTHERS
     span = say("{first} to {last}", first=f"{calendar.labelled[0]:%Y-%m-%d}", last=f"{calendar.judge:%Y-%m-%d}")
     goal = question.goal.words()
     if not counts.examples:
@@ -142,18 +145,22 @@ def check_counts(counts: Counts, calendar: Calendar, question: Question, suggest
             ),
             suggestions or [say("Shorten the outcome window, ask for more (at_least), or widen the population.")],
         )
-    if counts.examples < LEAST_QUALIFYING + LEAST_OTHERS:
+    if counts.examples < least + least_others:
         raise RunError(
             401,
             say(
                 "The past holds {examples:,} eligible examples from {span}; {needed:,} are needed.",
                 examples=counts.examples,
                 span=span,
-                needed=LEAST_QUALIFYING + LEAST_OTHERS,
+                needed=least + least_others,
             ),
-            suggestions or [say("Look back further (eligible_population.lookback_days) or add older events.")],
+            suggestions
+            or [
+                say("Look back further (eligible_population.lookback_days) or add older events."),
+                *_explore(counts, question),
+            ],
         )
-    if counts.positives < LEAST_QUALIFYING or counts.examples - counts.positives < LEAST_OTHERS:
+    if counts.positives < least or counts.examples - counts.positives < least_others:
         others = counts.examples - counts.positives
         raise RunError(
             400,
@@ -165,10 +172,21 @@ def check_counts(counts: Counts, calendar: Calendar, question: Question, suggest
                 positives=counts.positives,
                 goal=goal,
                 others=others,
-                needed=LEAST_QUALIFYING,
+                needed=least,
             ),
-            suggestions or [say("Change the outcome window (goal.window_days) or widen the population.")],
+            suggestions
+            or [
+                say("Change the outcome window (goal.window_days) or widen the population."),
+                *_explore(counts, question),
+            ],
         )
+
+
+def _explore(counts: Counts, question: Question) -> Sequence[str]:
+    """Offer to go on with less, where there is enough for that."""
+    if question.exploratory or min(counts.positives, counts.examples - counts.positives) < LEAST_EXPLORATORY:
+        return []
+    return [say("Look at it all the same, with wide intervals and nothing on the profiles (exploratory: true).")]
 
 
 def check_scoring(counts: Counts, calendar: Calendar, question: Question) -> None:

@@ -23,6 +23,7 @@ from likelier.activities.traits import TraitHistory
 from likelier.datasets import FieldType
 from likelier.errors import RunError
 from likelier.features.definitions import Feature, FeatureSet, Kind
+from likelier.phrases import join, say
 from likelier.windows import Calendar
 
 NEAR_PERFECT = 0.97  # of pairs told apart by one factor alone
@@ -73,10 +74,10 @@ def refuse_leaks(witnesses: Witnesses, trusted: tuple[str, ...]) -> None:
     first = next(iter(found.values()))
     raise RunError(
         402,
-        "The answer leaks into the past. " + " ".join(leak.evidence for leak in found.values()),
+        join([say("The answer leaks into the past."), *(leak.evidence for leak in found.values())]),
         [
             *dict.fromkeys(leak.remedy for leak in found.values()),
-            f"If it was truly known before the cut-off, allow it (trusted: [{first.origin}]).",
+            say("If it was truly known before the cut-off, allow it (trusted: [{origin}]).", origin=first.origin),
         ],
     )
 
@@ -93,7 +94,7 @@ def _giveaways(witnesses: Witnesses) -> Iterator[Leak]:
     done, done_coming = (ask(_goal_counts(witnesses)).any(axis=1) for ask in (witnesses.before, witnesses.to_score))
     everyone = np.ones(len(matrix), bool), np.ones(len(coming), bool)
     cut_off, as_of = witnesses.calendar.judge, witnesses.calendar.as_of
-    for among, (mine, theirs) in {"": everyone, " who never did before": (~done, ~done_coming)}.items():
+    for mine, theirs in (everyone, (~done, ~done_coming)):
         labels = witnesses.labels[mine]
         if min(labels.sum(), (~labels).sum()) < LEAST_OF_EACH:
             continue
@@ -103,22 +104,32 @@ def _giveaways(witnesses: Witnesses) -> Iterator[Leak]:
             pairs = separation(rates[places[: len(labels)]], labels)
             if pairs < NEAR_PERFECT:
                 continue
-            evidence = (
-                f"'{feature.factor}' alone tells people{among} apart in {100 * pairs:.1f} of 100 pairs at the cut-off "
-                f"{cut_off:%Y-%m-%d}"
-            )
             said, actual = float(rates[places[len(labels) :]].mean()) if theirs.any() else 0.0, float(labels.mean())
+            told = {"factor": feature.factor, "pairs": 100 * pairs, "cut_off": f"{cut_off:%Y-%m-%d}"}
             if _undated(feature, witnesses):
-                yield _leak(feature, witnesses, f"{evidence}, and nothing says since when it is known.")
-            elif _never_changes(feature, witnesses):
-                yield _leak(feature, witnesses, f"{evidence}, and it is the same on all events of a person.")
-            elif said < COLLAPSED * actual or 1 - said < COLLAPSED * (1 - actual):
-                yield _leak(
-                    feature,
-                    witnesses,
-                    f"{evidence}, where {actual:.1%} met the goal; of the people to be scored as of "
-                    f"{as_of:%Y-%m-%d} it says so of {said:.1%}.",
+                evidence = say(
+                    "'{factor}' alone tells {pairs:.1f} of 100 pairs of people apart at the cut-off {cut_off}, and "
+                    "nothing says since when it is known.",
+                    **told,
                 )
+            elif _never_changes(feature, witnesses):
+                evidence = say(
+                    "'{factor}' alone tells {pairs:.1f} of 100 pairs of people apart at the cut-off {cut_off}, and it "
+                    "is the same on all events of a person.",
+                    **told,
+                )
+            elif said < COLLAPSED * actual or 1 - said < COLLAPSED * (1 - actual):
+                evidence = say(
+                    "'{factor}' alone tells {pairs:.1f} of 100 pairs of people apart at the cut-off {cut_off}, where "
+                    "{actual:.1%} met the goal; of the people to be scored as of {as_of} it says so of {said:.1%}.",
+                    **told,
+                    actual=actual,
+                    as_of=f"{as_of:%Y-%m-%d}",
+                    said=said,
+                )
+            else:
+                continue
+            yield _leak(feature, witnesses, evidence)
 
 
 def separation(score: np.ndarray, labels: np.ndarray) -> float:
@@ -182,9 +193,16 @@ def _followers(witnesses: Witnesses) -> Iterator[Leak]:
                 yield _leak(
                     feature,
                     witnesses,
-                    f"'{feature.factor}' follows what happens after the cut-off: '{name}' of "
-                    f"{witnesses.calendar.as_of:%Y-%m-%d} explains {1 - late:.0%} of it, that of "
-                    f"{witnesses.calendar.judge:%Y-%m-%d} {1 - early:.0%}.",
+                    say(
+                        "'{factor}' follows what happens after the cut-off: '{deed}' of {as_of} explains {late:.0%} of "
+                        "it, that of {cut_off} {early:.0%}.",
+                        factor=feature.factor,
+                        deed=name,
+                        as_of=f"{witnesses.calendar.as_of:%Y-%m-%d}",
+                        late=1 - late,
+                        cut_off=f"{witnesses.calendar.judge:%Y-%m-%d}",
+                        early=1 - early,
+                    ),
                 )
                 break
 
@@ -283,9 +301,9 @@ def _leak(feature: Feature, witnesses: Witnesses, evidence: str) -> Leak:
             f"Take '{source.name}' out of profile_attributes, or load it with the date since when each value holds."
         )
     elif isinstance(source, Signal) and source.path == "eventType":
-        remedy = f"Leave those events out (exclusions: eventType equals '{source.value}')."
+        remedy = say("Leave those events out (exclusions: eventType equals '{value}').", value=source.value)
     elif isinstance(source, Signal) and not source.path:
-        remedy = f"Take '{source.name}' out of custom_events."
+        remedy = say("Take '{name}' out of custom_events.", name=source.name)
     else:
-        remedy = f"Leave the field out (ignored_fields: [{origin}])."
+        remedy = say("Leave the field out (ignored_fields: [{origin}]).", origin=origin)
     return Leak(feature.factor, origin, evidence, remedy)

@@ -147,14 +147,23 @@ def _insights(run: Run, _: Path, __: Progress) -> dict[str, Any]:
         "spreads": summary.spreads(sample, shown, told),
         "estimate": scored["estimate"],
         "drift": watching.watch(run.calendar, run.inputs.seed, source, run.engine, run.folder),
-        "notes": notes(checked["windows"], trained),
+        "notes": notes(run.question, checked, trained),
     }
 
 
-def notes(windows: dict[str, Any], trained: dict[str, Any]) -> list[str]:
+def notes(question: Question, checked: dict[str, Any], trained: dict[str, Any]) -> list[str]:
     """Say what a reader must know to take the figures rightly."""
     found = []
-    if windows["judge"] == "held-out profiles":
+    if question.exploratory:
+        found.append(
+            say(
+                "Exploratory: only {qualifying:,} of {examples:,} past examples met the goal. The intervals are wide, "
+                "and the scores are to be looked at, not acted on.",
+                qualifying=checked["counts"]["qualifying_examples"],
+                examples=checked["counts"]["examples"],
+            )
+        )
+    if checked["windows"]["judge"] == "held-out profiles":
         found.append(
             say(
                 "There is too little history for a later cut-off, so the model was judged on people it did not see at "
