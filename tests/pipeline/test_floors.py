@@ -133,9 +133,9 @@ def test_codes_have_titles():
 
 
 class TestPreflight:
-    def check(self, lake, asked=None, as_of=shop.AS_OF):
+    def check(self, lake, asked=None, as_of=shop.AS_OF, **how):
         with DuckDB() as engine:
-            return preflight(asked or shop.instance(), as_of, engine=engine, lake=lake)
+            return preflight(asked or shop.instance(), as_of, engine=engine, lake=lake, **how)
 
     def test_a_sound_instance_has_no_problem(self, lake):
         found = self.check(lake)
@@ -143,6 +143,16 @@ class TestPreflight:
         assert found["counts"]["eligible"] > 500
         assert found["counts"]["per_cut_off"][-1]["role"] == "score"
         assert found["goal_words"] == "makes a purchase within 14 days"
+
+    def test_some_of_the_people_stand_for_all(self, lake):
+        """The 95 % range of a share of n drawn people is about its value ± 1 / sqrt(n)."""
+        exact = self.check(lake)
+        found = self.check(lake, most_events=exact["events"] // 2)
+        assert exact["sampled"] == 1
+        assert found["sampled"] == pytest.approx(0.5, abs=0.002)
+        assert found["profiles"] == pytest.approx(exact["profiles"], rel=2 / exact["profiles"] ** 0.5)
+        rates = [each["counts"]["per_cut_off"][0]["base_rate"] for each in (exact, found)]
+        assert rates[1] == pytest.approx(rates[0], abs=2 / exact["profiles"] ** 0.5)
 
     def test_what_is_suggested_would_meet_the_floors(self, lake):
         asked = shop.instance(goal=shop.goal(events=[{"conditions": [EXISTS], "at_least": 2}], window_days=7))

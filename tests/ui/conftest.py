@@ -63,7 +63,7 @@ def _serving(home):
 
 
 def _wait_for(address, server):
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300  # a busy machine takes its time to load
     while time.monotonic() < until and server.poll() is None:
         try:
             urllib.request.urlopen(address, timeout=20).close()
@@ -76,7 +76,7 @@ def _wait_for(address, server):
 
 @pytest.fixture(scope="session")
 def browser():
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=60_000)
     with sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield opened
@@ -90,7 +90,7 @@ def look(browser, served):
 
     def open_(path="/", *, who="ann", **options):
         context = browser.new_context(reduced_motion="reduce", **options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         context.add_cookies([{"name": "who", "value": who, "url": served}])
         tab = context.new_page()

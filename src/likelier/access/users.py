@@ -19,6 +19,7 @@ from likelier.access.identity import Actor
 from likelier.access.roles import Role
 from likelier.access.secrets import digest, hash_password, is_password
 from likelier.errors import LikelierError, UsageError
+from likelier.phrases import say
 from likelier.store import access as stored
 from likelier.store.access import User
 from likelier.store.database import Store
@@ -33,7 +34,9 @@ class SignInRefusedError(LikelierError):
     """Name and password do not belong together, or too many were tried."""
 
     def __init__(self) -> None:
-        super().__init__("That name and password do not belong together, or too many were tried: wait, and try again.")
+        super().__init__(
+            say("That name and password do not belong together, or too many were tried: wait, and try again.")
+        )
 
 
 @dataclass(frozen=True)

@@ -18,22 +18,33 @@ from likelier.access.users import SESSION, Session, SignInRefusedError
 from likelier.api.frame import COOKIE, workspace_of
 from likelier.api.requests import SMALL, received
 from likelier.errors import TransientError
+from likelier.languages import COOKIE as LANGUAGE
+from likelier.languages import Language, chosen
+from likelier.phrases import say
 
 ATTEMPT_COOKIE = "likelier_attempt"
 CALLBACK = "/sign-in/callback"
 CSRF_COOKIE = "likelier_csrf"
 doors = APIRouter(include_in_schema=False)
 
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Sign in - likelier</title>
-<style>body{{font:16px/1.5 system-ui;display:grid;place-items:center;min-height:90vh;margin:0;color-scheme:light dark}}
-form{{display:grid;gap:.8rem;width:min(20rem,90vw)}}input,button,a{{font:inherit;padding:.5rem}}p{{color:#b00020}}
-a{{border:1px solid;text-align:center;text-decoration:none}}</style>
-<form method="post"><h1>likelier</h1>{refused}{provider}
-<label for="name">Name</label><input id="name" name="name" autocomplete="username" required autofocus>
-<label for="password">Password</label>
+PAGE = """<!doctype html><html lang="{code}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{sign_in} - likelier</title>
+<style>:root{{color-scheme:light dark;--ink:#1a2230;--back:#f4f6fa;--card:#fff;--line:#6b7588;--main:#3b57c4;--on:#fff;
+--bad:#b3261e}}@media(prefers-color-scheme:dark){{:root{{--ink:#e9edf4;--back:#10141b;--card:#1a202a;--line:#8b96a8;
+--main:#8ea5ff;--on:#10141b;--bad:#f4807a}}}}
+body{{font:16px/1.5 system-ui,sans-serif;display:grid;place-items:center;min-height:100vh;margin:0;color:var(--ink);
+background:var(--back)}}main{{padding:1.5rem}}h1{{margin:0 0 .4rem}}p{{color:var(--bad);margin:0}}
+form{{display:grid;gap:.5rem;width:min(20rem,84vw);padding:1.5rem;background:var(--card);border-radius:12px}}
+input,button,a{{font:inherit;padding:.6rem;border-radius:8px;border:1px solid var(--line)}}
+input{{margin-bottom:.5rem;background:var(--card);color:var(--ink)}}
+a{{text-align:center;text-decoration:none;color:var(--main);margin-bottom:.5rem}}
+button{{background:var(--main);color:var(--on);border:0;font-weight:600;cursor:pointer}}
+:focus-visible{{outline:3px solid var(--main);outline-offset:2px}}</style>
+<main><form method="post"><h1>likelier</h1>{refused}{provider}
+<label for="name">{name}</label><input id="name" name="name" autocomplete="username" required autofocus>
+<label for="password">{password}</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required>
-<input type="hidden" name="next" value="{next}"><button>Sign in</button></form></html>"""
+<input type="hidden" name="next" value="{next}"><button>{sign_in}</button></form></main></html>"""
 
 
 @doors.get("/sign-in")
@@ -45,7 +56,7 @@ def sign_in_page(request: Request, next: str = "/") -> HTMLResponse:  # noqa: A0
 async def sign_in(request: Request) -> Response:
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc not in (request.headers.get("host"), _public(request).netloc):
-        return _page(request, "/", "That form came from another site.", 403)
+        return _page(request, "/", say("That form came from another site."), 403)
     form = parse_qs((await received(request, SMALL)).decode("utf-8", "replace"))
     name, password, following = (form.get(key, [""])[0] for key in ("name", "password", "next"))
     work = workspace_of(request)
@@ -85,7 +96,8 @@ async def back_from_provider(request: Request, state: str = "", code: str = "") 
     work, provider = workspace_of(request), _provider(request)
     attempt = Attempt.load(unquote(request.cookies.get(ATTEMPT_COOKIE, "")))
     if attempt is None or not code or not hmac.compare_digest(attempt.state.encode(), state.encode()):
-        return _page(request, "/", "That sign-in was not begun here, took too long or was refused. Begin again.", 401)
+        refused = say("That sign-in was not begun here, took too long or was refused. Begin again.")
+        return _page(request, "/", refused, 401)
     try:
         person = await provider.finish(attempt, _callback(request), code=code)
         session = await run_in_threadpool(
@@ -128,14 +140,18 @@ def _admitted(request: Request, session: Session, following: str) -> Response:
 
 
 def _page(request: Request, following: str, refused: str = "", status: int = 200) -> HTMLResponse:
-    told = f"<p role=alert>{escape(refused)}</p>" if refused else ""
+    language = Language.of(chosen(request.cookies.get(LANGUAGE, ""), request.headers.get("accept-language", "")))
+    told = f"<p role=alert>{escape(language.say(refused))}</p>" if refused else ""
     provider: Provider | None = request.app.state.provider
     button = ""
     if provider:
         address = f"/sign-in/provider?next={quote(_here(following))}"
-        button = f'<a href="{escape(address, quote=True)}">Sign in with {escape(provider.name)}</a>'
+        label = language.say(say("Sign in with {provider}", provider=provider.name))
+        button = f'<a href="{escape(address, quote=True)}">{escape(label)}</a>'
+    texts = {"sign_in": say("Sign in"), "name": say("Name"), "password": say("Password")}
+    said = {key: escape(language.say(each)) for key, each in texts.items()}
     hidden = escape(_here(following), quote=True)
-    return HTMLResponse(PAGE.format(refused=told, provider=button, next=hidden), status)
+    return HTMLResponse(PAGE.format(code=language.code, refused=told, provider=button, next=hidden, **said), status)
 
 
 def _provider(request: Request) -> Provider:

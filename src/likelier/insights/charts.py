@@ -210,7 +210,7 @@ def spread_rows(factor: Part, said: Callable[[str], str] = str) -> list[tuple[st
     """
     rows = [
         (name, {bucket: _at(factor.get(bucket), place) for bucket in BUCKETS})
-        for place, name in enumerate(_bin_names(factor))
+        for place, name in enumerate(bin_names(factor))
     ]
     if factor["kind"] == "category" and len(rows) > MOST_CATEGORIES:
         rows = _most_common(rows, said(say("other values")))
@@ -222,7 +222,8 @@ def spread_rows(factor: Part, said: Callable[[str], str] = str) -> list[tuple[st
     return rows
 
 
-def _bin_names(factor: Part) -> list[str]:
+def bin_names(factor: Part) -> list[str]:
+    """Name the bins of a factor's values."""
     if factor.get("labels") is not None:
         return [str(label) for label in factor["labels"]]
     return [f"{start} – {end}" for start, end in pairwise(_apart(factor.get("edges") or ()))]

@@ -42,6 +42,16 @@ class Counts:
             goal_events,
         )
 
+    def scaled(self, by: float) -> Counts:
+        """Give the counts of all, from those of a part of the people."""
+        return Counts(
+            tuple(round(by * n) for n in self.eligible),
+            tuple(round(by * n) for n in self.qualifying),
+            round(by * self.to_score),
+            round(by * self.recently_active),
+            round(by * self.goal_events),
+        )
+
     @property
     def examples(self) -> int:
         return sum(self.eligible)

@@ -26,13 +26,17 @@ from likelier.windows import Calendar, plan
 OUTCOMES = (3, 7, 14, 30, 45, 60, 90, 180)
 LOOKBACKS = (14, 30, 45, 60, 90, 120, 180, 365)
 TRIED_PROFILES = 200_000
+THOUSANDTHS = 1000
 
 
-def preflight(instance: Instance, as_of: dt.datetime, *, engine: Engine, lake: Lake) -> dict[str, Any]:
+def preflight(
+    instance: Instance, as_of: dt.datetime, *, engine: Engine, lake: Lake, most_events: int | None = None
+) -> dict[str, Any]:
     """Tell what a run would find. Trains nothing; a missed floor is told, not raised.
 
     The answer holds `windows`, `counts`, `gaps`, `problem` (code, title, message, suggestions; absent when the run can
-    go ahead) and `warnings`.
+    go ahead) and `warnings`. With `most_events` people are drawn, with all of their events, so that about so many are
+    looked at; `sampled` is then the part of the people that was, and the counts are scaled up to all.
     """
     inputs = Inputs(instance, as_of, 0, {})
     source = bind(inputs, engine, lake)
@@ -49,7 +53,8 @@ def preflight(instance: Instance, as_of: dt.datetime, *, engine: Engine, lake: L
         found["gaps"] = gaps(source, engine)
         floors.check_history(calendar)
         with tempfile.TemporaryDirectory(prefix="likelier-") as folder:
-            found |= _count(source, engine, calendar, Path(folder), extent["events"])
+            part, found["sampled"] = some_people(source, extent["events"], most_events)
+            found |= _count(part, engine, calendar, Path(folder), extent["events"], 1 / found["sampled"])
     except RunError as error:
         found["problem"] = told(error)
     found["warnings"] = warnings(found)
@@ -65,19 +70,31 @@ def told(error: RunError) -> dict[str, Any]:
     }
 
 
-def _count(source: Source, engine: Engine, calendar: Calendar, folder: Path, events: int) -> dict[str, Any]:
+def some_people(source: Source, events: int, most_events: int | None) -> tuple[Source, float]:
+    """Draw people by their ids, always the same ones; say which part of all that is."""
+    kept = THOUSANDTHS if most_events is None else max(1, THOUSANDTHS * most_events // max(events, 1))
+    if kept >= THOUSANDTHS:
+        return source, 1.0
+    drawn = source.events.filter(source.events.who.hash().abs() % THOUSANDTHS < kept)
+    return replace(source, events=drawn), kept / THOUSANDTHS
+
+
+def _count(
+    source: Source, engine: Engine, calendar: Calendar, folder: Path, events: int, scale: float
+) -> dict[str, Any]:
     codebook = rules_only(source.question)
     sort(source, codebook, engine, calendar.as_of, folder, events, lambda *_: None)
     activities, _ = reduce.load(folder)
     counts = asking.count(
         asking.ask_all(activities, codebook, source.question, calendar), activities, codebook, calendar
-    )
-    found: dict[str, Any] = {"profiles": activities.profiles, "counts": asking.describe(counts, calendar)}
+    ).scaled(scale)
+    profiles = round(scale * activities.profiles)
+    found: dict[str, Any] = {"profiles": profiles, "counts": asking.describe(counts, calendar)}
     try:
         floors.check_counts(counts, calendar, source.question)
         floors.check_scoring(counts, calendar, source.question)
     except RunError as error:
-        better = list(alternatives(activities, codebook, source.question, calendar))
+        better = list(alternatives(activities, codebook, source.question, calendar, scale))
         found["problem"] = told(error) | {"alternatives": better}
         if better:
             found["problem"]["suggestions"] = [choice["words"] for choice in better]
@@ -85,11 +102,11 @@ def _count(source: Source, engine: Engine, calendar: Calendar, folder: Path, eve
 
 
 def alternatives(
-    activities: Activities, codebook: codes.Codebook, question: Question, calendar: Calendar
+    activities: Activities, codebook: codes.Codebook, question: Question, calendar: Calendar, scale: float = 1.0
 ) -> Iterator[dict[str, Any]]:
     """Try other windows on the same events and give those that meet every floor, with their counts."""
     some = _sampled(activities)
-    scale = activities.profiles / max(some.profiles, 1)
+    scale *= activities.profiles / max(some.profiles, 1)
     for outcome, lookback in _tries(calendar):
         other = plan(calendar.history_start, calendar.as_of, outcome_days=outcome, lookback_days=lookback)
         if other.history_days < other.history_needed_days:
@@ -99,12 +116,7 @@ def alternatives(
             goal=replace(question.goal, window_days=outcome),
             population=replace(question.population, lookback_days=lookback),
         )
-        counts = asking.count(asking.ask_all(some, codebook, changed, other), some, codebook, other)
-        counts = replace(
-            counts,
-            eligible=tuple(round(scale * n) for n in counts.eligible),
-            qualifying=tuple(round(scale * n) for n in counts.qualifying),
-        )
+        counts = asking.count(asking.ask_all(some, codebook, changed, other), some, codebook, other).scaled(scale)
         try:
             floors.check_counts(counts, other, changed)
             floors.check_scoring(counts, other, changed)

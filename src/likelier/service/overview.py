@@ -54,6 +54,7 @@ class Words:
 
     goal: str = ""
     population: str = ""
+    deed: str = ""
     problem: str = ""
 
 
@@ -83,7 +84,7 @@ def in_words(workspace: Workspace, instance: Instance) -> Words:
         question = ask(instance, [open_dataset(workspace.lake, name) for name in instance.datasets])
     except LikelierError as error:
         return Words(problem=str(error))
-    return Words(question.goal.words(), question.population.words())
+    return Words(question.goal.words(), question.population.words(), question.goal.deed())
 
 
 def _overview(connection: Connection, instance: stored.Instance, year: int) -> Overview:

@@ -9,7 +9,10 @@ import ibis
 
 from likelier.datasets import Dataset, Field, FieldType, list_datasets, open_dataset, read_dataset
 from likelier.instance import merged_fields
+from likelier.service.overview import overviews
 from likelier.service.workspace import Workspace
+from likelier.store import runs as records
+from likelier.store import segments as stored_segments
 
 SAMPLED = 200_000
 SUGGESTED = 20
@@ -61,3 +64,30 @@ def common_values(workspace: Workspace, names: Sequence[str], path: str) -> list
 def _fields(datasets: Sequence[Dataset]) -> dict[str, Field]:
     """Leave out a field that is not the same in all of them: nothing can be asked of it."""
     return {path: fields[0] for path, fields in sorted(merged_fields(datasets).items()) if len(fields) == 1}
+
+
+@dataclass(frozen=True)
+class RuleChoices:
+    """What a segment may be about: fields of events and attributes, factors by instance, other segments."""
+
+    events: dict[str, Field]
+    attributes: dict[str, Field]
+    factors: dict[str, tuple[str, ...]]
+    segments: tuple[str, ...]
+    datasets: tuple[str, ...]
+
+
+def rule_choices(workspace: Workspace) -> RuleChoices:
+    """Say what can be asked of people; instances that have given scores come with the factors they told of."""
+    datasets = list_datasets(workspace.lake)
+    scored = [row for row in overviews(workspace) if row.published]
+    with workspace.store.read() as connection:
+        told = {row.name: records.read_insights(connection, row.published.id) for row in scored if row.published}
+        segments = tuple(sorted(segment.name for segment in stored_segments.every(connection)))
+    return RuleChoices(
+        events=_fields([each for each in datasets if each.kind == "events"]),
+        attributes=_fields([each for each in datasets if each.kind == "profiles"]),
+        factors={name: tuple(sorted((insights or {}).get("spreads") or ())) for name, insights in told.items()},
+        segments=segments,
+        datasets=tuple(each.name for each in datasets),
+    )

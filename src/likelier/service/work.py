@@ -28,13 +28,15 @@ from likelier.store.runs import Ledger
 from likelier.timespan import next_midnight
 
 
-def check_instance(workspace: Workspace, instance: Instance, as_of: dt.datetime | None) -> dict[str, Any]:
-    """Count what a run would find, and train nothing."""
+def check_instance(
+    workspace: Workspace, instance: Instance, as_of: dt.datetime | None, *, most_events: int | None = None
+) -> dict[str, Any]:
+    """Count what a run would find, and train nothing; `most_events` draws people so that an answer comes at once."""
     from likelier import pipeline
 
     with workspace.engine() as engine:
         moment = as_of or next_midnight(pipeline.newest_event(engine, workspace.lake, instance.datasets))
-        return pipeline.preflight(instance, moment, engine=engine, lake=workspace.lake)
+        return pipeline.preflight(instance, moment, engine=engine, lake=workspace.lake, most_events=most_events)
 
 
 def carry_on_here(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> Run:

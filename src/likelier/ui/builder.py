@@ -57,10 +57,10 @@ def complete(events: list[Document]) -> list[Document]:
     """
     found = []
     for event in events:
-        conditions = [_plain(each) for each in event["conditions"] if is_complete(each)]
+        conditions = [plain(each) for each in event["conditions"] if is_complete(each)]
         if conditions:
-            plain = {key: value for key, value in event.items() if value not in (None, "")}
-            found.append({**plain, "conditions": conditions})
+            said = {key: value for key, value in event.items() if value not in (None, "")}
+            found.append({**said, "conditions": conditions})
     return found
 
 
@@ -70,7 +70,7 @@ def is_complete(condition: Mapping[str, Any]) -> bool:
     return takes(condition["operator"]) == "nothing" or condition.get("value") not in (None, "", [])
 
 
-def _plain(condition: Mapping[str, Any]) -> Document:
+def plain(condition: Mapping[str, Any]) -> Document:
     kept = {key: value for key, value in condition.items() if value is not None}
     if takes(kept["operator"]) == "nothing":
         kept.pop("value", None)
@@ -81,8 +81,14 @@ def _plain(condition: Mapping[str, Any]) -> Document:
 class Builder:
     """Editors for events over some fields; `changed` hears of every change."""
 
-    def __init__(self, fields: Mapping[str, Field], changed: Callable[[], None], suggest: Suggest) -> None:
-        self._fields, self._changed, self._suggest = fields, changed, suggest
+    def __init__(
+        self,
+        fields: Mapping[str, Field],
+        changed: Callable[[], None],
+        suggest: Suggest,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        self._fields, self._changed, self._suggest, self._names = fields, changed, suggest, names or {}
 
     def events(self, events: list[Document], *, add: str, named: bool = False, counted: bool = True) -> None:
         """Edit a list of events; `named` ones must have a name, `counted` ones may be asked for several times."""
@@ -120,10 +126,11 @@ class Builder:
                     times.props("outlined dense").classes("narrow")
                     times.on_value_change(lambda change: self._set(event, "at_least", int(change.value or 1)))
                 tool("delete", _("Take this event out"), remove)
-            place = block("div", "stack tight")
-            self._conditions(event, place)
+            self.conditions(event)
 
-    def _conditions(self, event: Document, place: Element) -> None:
+    def conditions(self, event: Document) -> None:
+        """Edit the conditions of one event."""
+        place = block("div", "stack tight")
         conditions: list[Document] = event["conditions"]
 
         def draw() -> None:
@@ -137,7 +144,7 @@ class Builder:
                         match.on_value_change(lambda change: join(change.value))
                     elif number > 1:
                         text(_("and") if event.get("match", "all") == "all" else _("or"), "span", "soft joint")
-                    self._condition(condition, partial(remove, condition) if len(conditions) > 1 else None)
+                    self.condition(condition, partial(remove, condition) if len(conditions) > 1 else None)
                 action(_("Another condition"), append, "add", kind="quiet").classes("start")
 
         def join(how: str) -> None:
@@ -155,11 +162,12 @@ class Builder:
 
         draw()
 
-    def _condition(self, condition: Document, remove: Callable[[], None] | None) -> None:
+    def condition(self, condition: Document, remove: Callable[[], None] | None = None) -> None:
+        """Edit one condition."""
         with block("div", "condition"):
             known = condition.get("field") if condition.get("field") in self._fields else None
             field = ui.select(
-                {path: f"{path}  ·  {type_word(each)}" for path, each in self._fields.items()},
+                {path: f"{self._names.get(path, path)}  ·  {type_word(each)}" for path, each in self._fields.items()},
                 label=_("Field"),
                 value=known,
                 with_input=True,
@@ -214,12 +222,7 @@ class Builder:
         if kind == "nothing":
             return
         if kind == "list":
-            chips = ui.input_chips(
-                value=[str(each) for each in condition.get("value") or []], new_value_mode="add-unique"
-            )
-            chips.props("outlined dense").props["aria-label"] = _("Values")
-            chips.props["hint"] = _("Press Enter after each")
-            chips.on_value_change(lambda change: self._set(condition, "value", _typed(change.value, field)))
+            self._list(condition, field)
         elif field.type is FieldType.NUMBER:
             number = ui.number(value=condition.get("value")).props("outlined dense")
             number.props["aria-label"] = _("Value")
@@ -234,6 +237,21 @@ class Builder:
             day.on_value_change(lambda change: self._set(condition, "value", change.value))
         else:
             self._text(condition, field)
+
+    def _list(self, condition: Document, field: Field) -> None:
+        chosen = [str(each) for each in condition.get("value") or []]
+        chips = ui.select(chosen, value=chosen, multiple=True, with_input=True, new_value_mode="add-unique")
+        chips.props("outlined dense options-dense use-chips hide-dropdown-icon").classes("grow")
+        chips.props["aria-label"] = _("Values")
+        chips.props["hint"] = _("Press Enter after each")
+        chips.on_value_change(lambda change: self._set(condition, "value", _typed(change.value, field)))
+
+        async def offer() -> None:
+            found = await self._suggest(field.path) if field.type is FieldType.TEXT else []
+            if found and not chips.is_deleted:
+                chips.set_options(list(dict.fromkeys([*found, *chips.value])))
+
+        ui.timer(0.05, offer, once=True)
 
     def _text(self, condition: Document, field: Field) -> None:
         value = ui.input(value=condition.get("value")).props("outlined dense").classes("grow")
@@ -261,7 +279,7 @@ def type_word(field: Field) -> str:
         FieldType.FLAG: _("yes or no"),
         FieldType.MOMENT: _("date"),
     }[field.type]
-    return _("list of {type}").format(type=word) if field.array else word
+    return _("list of {type}", type=word) if field.array else word
 
 
 def _typed(values: list[str], field: Field) -> list[Any]:

@@ -12,7 +12,8 @@ from pathlib import Path
 from nicegui import app, context, ui
 
 from likelier.insights.charts import DARK, LIGHT, Look, Palette, bucket_colours
-from likelier.ui.language import LANGUAGES, _, page_language
+from likelier.languages import COOKIE, NAMES
+from likelier.ui.language import _, language
 from likelier.ui.parts import block, icon, link, text, tool
 from likelier.ui.site import Site, Visitor
 
@@ -30,7 +31,7 @@ def page(site: Site, title: str, *, at: str, wide: bool = False) -> Iterator[Vis
     request = context.client.request
     chosen = request.cookies.get(THEME, "auto")
     theme = ui.dark_mode({"dark": True, "light": False}.get(chosen))
-    ui.run_javascript(f"document.documentElement.lang = {json.dumps(page_language())}; tellTheme()")
+    ui.run_javascript(f"document.documentElement.lang = {json.dumps(language().code)}; tellTheme()")
     link(_("Skip to the content"), "#content", "skip")
     with block("header", "top"):
         with block("a", "brand", href="/", aria_label="likelier"):
@@ -63,8 +64,7 @@ def _navigation(at: str, visitor: Visitor) -> None:
 
 def _tools(visitor: Visitor, theme: ui.dark_mode, chosen: str) -> None:
     with block("div", "tools"):
-        if len(LANGUAGES) > 1:
-            _languages()
+        _languages()
         themes = {
             "auto": ("brightness_auto", _("as the system")),
             "light": ("light_mode", _("light")),
@@ -92,13 +92,16 @@ def _tools(visitor: Visitor, theme: ui.dark_mode, chosen: str) -> None:
 
 def _languages() -> None:
     with tool("translate", _("Language")), ui.menu().props("auto-close"):
-        for code, name in LANGUAGES.items():
+        for code, name in NAMES.items():
 
             def choose(code: str = code) -> None:
-                _keep("likelier-language", code)
+                _keep(COOKIE, code)
                 ui.navigate.reload()
 
-            ui.menu_item(name, on_click=choose)
+            with ui.menu_item(on_click=choose) as item:
+                text(name, "span", lang=code)
+            if code == language().code:
+                item.props("active aria-current=true")
 
 
 def _keep(cookie: str, value: str) -> None:

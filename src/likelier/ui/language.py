@@ -1,48 +1,57 @@
 """The language of a page.
 
-Every text that people read goes through :func:`_`, with its values put in afterwards::
+Every text that people read goes through :func:`_`, or is a phrase of the engine, which is said where it is drawn::
 
-    _("{count} customers scored").format(count=count(412))
+    _("{count} customers scored", count=count(412))
 """
 
 from __future__ import annotations
 
-import functools
-import gettext
-from pathlib import Path
+import datetime as dt
+from typing import Any
 
 from nicegui import context
 from starlette.requests import Request
 
-LANGUAGES = {"en": "English"}
-COOKIE = "likelier-language"
-CATALOGUES = Path(__file__).parent / "languages"
+from likelier.languages import COOKIE, Language, chosen
+from likelier.phrases import Phrase
 
 
-def _(text: str) -> str:
+def _(text: str, /, **values: Any) -> str:
     """Say a text in the language of the page that is being drawn."""
-    return _catalogue(page_language()).gettext(text)
+    return language().say(text, **values)
 
 
 def plural(one: str, many: str, number: int) -> str:
     """Say a text in the form that a number asks for, with the number in it as ``{n}``."""
-    return _catalogue(page_language()).ngettext(one, many, number).format(n=count(number))
+    return language().say_many(one, many, number)
 
 
-def page_language() -> str:
-    request = context.client.request if context.slot_stack else None
-    return chosen_language(request) if request else "en"
+def said(text: str) -> str:
+    """Say a phrase in the language of the page; names and other texts are what they are."""
+    return _(text) if isinstance(text, Phrase) else text
+
+
+def factor(name: str) -> str:
+    """Name a factor in the language of the page."""
+    return language().factor(name)
+
+
+def language() -> Language:
+    """Give the language of the page that is being drawn; English where there is none."""
+    try:
+        return Language.of(chosen_language(context.client.request))
+    except RuntimeError:
+        return Language.of("en")
 
 
 def chosen_language(request: Request) -> str:
-    """Take the language chosen on an earlier page, else the first of the browser's that is there.
+    """Take the language chosen on an earlier page, else the one the browser would like most.
 
-    >>> chosen_language(Request({"type": "http", "headers": [(b"accept-language", b"xx, en-GB;q=0.5")]}))
-    'en'
+    >>> chosen_language(Request({"type": "http", "headers": [(b"accept-language", b"xx, fr-CA;q=0.5")]}))
+    'fr'
     """
-    wanted = [request.cookies.get(COOKIE, ""), *request.headers.get("accept-language", "").split(",")]
-    short = (each.strip()[:2].lower() for each in wanted)
-    return next((each for each in short if each in LANGUAGES), "en")
+    return chosen(request.cookies.get(COOKIE, ""), request.headers.get("accept-language", ""))
 
 
 def count(number: float | None) -> str:
@@ -51,9 +60,18 @@ def count(number: float | None) -> str:
     >>> count(12345), count(None)
     ('12,345', '–')
     """
-    return "–" if number is None else f"{number:,.0f}"
+    return "–" if number is None else language().number(number)
 
 
-@functools.cache
-def _catalogue(language: str) -> gettext.NullTranslations:
-    return gettext.translation("likelier", CATALOGUES, [language], fallback=True)
+def figure(number: float | None, form: str) -> str:
+    """Write a number as a format says.
+
+    >>> figure(0.7312, ".2f"), figure(None, ".2f")
+    ('0.73', '–')
+    """
+    return "–" if number is None else language().number(number, form)
+
+
+def date(moment: dt.datetime | str | None) -> str:
+    """Write the day of a moment."""
+    return "–" if moment is None else language().day(moment, time=False)

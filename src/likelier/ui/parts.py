@@ -14,7 +14,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from likelier.errors import LikelierError
 from likelier.runs.records import Run, State
-from likelier.ui.language import _, plural
+from likelier.ui.language import _, date, figure, plural, said
 
 Answer = TypeVar("Answer")
 
@@ -27,7 +27,7 @@ class Words(TextElement):
 
 
 def text(content: str, tag: str = "p", classes: str = "", **props: str) -> Words:
-    words = Words(content, tag)
+    words = Words(said(content), tag)
     words.classes(classes)
     return _with(words, props)
 
@@ -49,7 +49,7 @@ def icon(name: str, classes: str = "") -> Element:
 
 def _with(element: Any, props: dict[str, str]) -> Any:
     for name, value in props.items():
-        element.props[name.replace("_", "-")] = value
+        element.props[name.replace("_", "-")] = said(value)
     return element
 
 
@@ -84,11 +84,13 @@ def action(
 
 
 def toast(message: str) -> None:
-    ui.notify(message, type="positive", position="bottom", classes="toast")
+    ui.notify(said(message), type="positive", position="bottom", classes="toast")
 
 
 def complain(message: str) -> None:
-    ui.notify(message, type="negative", position="bottom", timeout=10_000, close_button=_("Close"), classes="toast")
+    ui.notify(
+        said(message), type="negative", position="bottom", timeout=10_000, close_button=_("Close"), classes="toast"
+    )
 
 
 async def answer_of(work: Callable[[], Answer]) -> Answer | None:
@@ -228,7 +230,7 @@ def progress(of: Run) -> None:
     part = progress_of(of)
     words = stage_word(of.progress.stage) if of.progress else _("Waiting to start")
     with block("div", "progress"):
-        text(f"{words} · {part:.0%}", "span", "soft", role="status")
+        text(f"{words} · {figure(part, '.0%')}", "span", "soft", role="status")
         bar = block("div", "track", role="progressbar", aria_label=words)
         bar.props["aria-valuenow"] = str(round(100 * part))
         with bar:
@@ -242,25 +244,18 @@ def ago(moment: dt.datetime | None, now: dt.datetime) -> str:
     seconds = (now - moment).total_seconds()
     if seconds < 60:
         return _("just now")
-    for size, one, many in (
-        (86_400 * 30, "", ""),
-        (86_400, _("a day ago"), "{n} days ago"),
-        (3600, _("an hour ago"), "{n} hours ago"),
-        (60, _("a minute ago"), "{n} minutes ago"),
-    ):
-        if seconds >= size:
-            whole = int(seconds // size)
-            if not one:
-                return date(moment)
-            return one if whole == 1 else plural(many, many, whole)
+    if seconds < 3600:
+        return plural("a minute ago", "{n} minutes ago", int(seconds // 60))
+    if seconds < 86_400:
+        return plural("an hour ago", "{n} hours ago", int(seconds // 3600))
+    if seconds < 30 * 86_400:
+        return plural("a day ago", "{n} days ago", int(seconds // 86_400))
     return date(moment)
 
 
-def date(moment: dt.datetime | str | None) -> str:
-    if moment is None:
-        return "–"
-    at = dt.datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return f"{at.day} {at:%b %Y}"
+def value_word(value: str) -> str:
+    """Say the value of a factor; a few are words of ours."""
+    return {"never": _("never"), "none": _("none"), "other": _("other")}.get(value, value)
 
 
 def bar(part: float | None, words: str) -> None:

@@ -119,7 +119,8 @@ class Table(Generic[Row]):
         with block("div", "row pager"):
             before = action(_("Previous"), lambda: self._turn(-1), "chevron_left", kind="quiet")
             text(
-                _("{first} – {last} of {all}").format(
+                _(
+                    "{first} – {last} of {all}",
                     first=count(self._page * self._size + 1),
                     last=count(min(len(self._rows), (self._page + 1) * self._size)),
                     all=count(len(self._rows)),

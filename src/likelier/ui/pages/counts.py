@@ -10,9 +10,10 @@ from typing import Any
 from likelier.errors import LikelierError
 from likelier.insights.charts import percent
 from likelier.instance import Instance
+from likelier.phrases import join
 from likelier.service.overview import Words
-from likelier.ui.language import _, count
-from likelier.ui.parts import action, block, card, date, loading, text
+from likelier.ui.language import _, count, date
+from likelier.ui.parts import action, block, card, loading, text
 
 Found = dict[str, Any]
 
@@ -70,8 +71,8 @@ class Counts:
             if words.problem:
                 text(words.problem, "p", "note")
                 return
-            text(_("A customer who {goal}.").format(goal=words.goal), "p", "read-back")
-            text(_("Scored: customers who {population}.").format(population=words.population), "p", "soft small")
+            text(_("A customer who {goal}.", goal=words.goal), "p", "read-back")
+            text(_("Scored: customers who {population}.", population=words.population), "p", "soft small")
         with self._numbers:
             loading(_("Counting …"))
 
@@ -95,7 +96,12 @@ class Counts:
                 if value:
                     with block("div"):
                         text(name, "dt")
-                        text(str(value), "dd", "n")
+                        text(value, "dd", "n")
+        if (part := found.get("sampled", 1)) < 1:
+            said = _(
+                "Estimated from {part} of the people, drawn at random; a run looks at everybody.", part=percent(part)
+            )
+            text(said, "p", "soft small")
         if problem := found.get("problem"):
             self._problem(problem)
         else:
@@ -105,13 +111,16 @@ class Counts:
 
     def _problem(self, problem: Found) -> None:
         with block("div", "card problem mild"):
-            text(" ".join(str(each) for each in (problem.get("code"), problem["title"]) if each), "h3")
+            text(join([str(each) for each in (problem.get("code"), problem["title"]) if each]), "h3")
             text(problem["message"], "p", "small")
             better = problem.get("alternatives") or []
             for choice in better[:3]:
-                said = _("Predict {outcome} days, look back {lookback}")
                 action(
-                    said.format(outcome=choice["window_days"], lookback=choice["lookback_days"]),
+                    _(
+                        "Predict {outcome} days, look back {lookback}",
+                        outcome=choice["window_days"],
+                        lookback=choice["lookback_days"],
+                    ),
                     partial(self._take, choice),
                     "auto_fix_high",
                 )

@@ -28,6 +28,7 @@ from likelier.ui.parts import action, answer_of, block, card, complain, empty, h
 from likelier.ui.site import Site, Visitor
 
 SETTLED_SECONDS = 0.7
+LOOKED_AT = 1_000_000  # events: more than these, of some of the people, would not be counted within two seconds
 Document = dict[str, Any]
 
 
@@ -36,7 +37,7 @@ def register(site: Site) -> None:
     async def new(draft: str = "", edit: str = "") -> None:
         found = await to_thread(overview, site.workspace, draft or edit) if draft or edit else None
         known = await to_thread(datasets_to_choose, site.workspace)
-        title = _("Edit {name}").format(name=found.name) if found and edit else _("New instance")
+        title = _("Edit {name}", name=found.name) if found and edit else _("New instance")
         with frame.page(site, title, at="/") as visitor:
             if not visitor.may_manage:
                 with empty(_("Access restricted"), _("You may look at instances, not make them."), "lock"):
@@ -190,7 +191,7 @@ class _Steps:
         return make_instance(asked_of(self._document), "the instance")
 
     def _check(self, instance: Instance) -> Document:
-        return check_instance(self._site.workspace, instance, None)
+        return check_instance(self._site.workspace, instance, None, most_events=LOOKED_AT)
 
     async def _keep(self) -> None:
         """Keep the draft; an instance that is edited is only changed at the end."""
@@ -224,7 +225,7 @@ class _Steps:
             return
         if not self._edits:
             await answer_of(partial(run_now, self._site, self._visitor, made.id))
-        toast(_("'{name}' is saved.").format(name=made.name))
+        toast(_("'{name}' is saved.", name=made.name))
         ui.navigate.to(f"/instances/{made.id}")
 
     # Step 1
@@ -291,10 +292,14 @@ class _Steps:
             box = ui.checkbox(dataset.name, value=dataset.name in chosen).props("dense")
             box.on_value_change(lambda change: choose(wanted=bool(change.value)))
             with block("span", "soft small"):
-                said = _("{kind} · {fields} fields · {identities}")
                 identities = ", ".join(dataset.namespaces) or _("no identity")
                 text(
-                    said.format(kind=kind_word(dataset.kind), fields=count(len(dataset.fields)), identities=identities),
+                    _(
+                        "{kind} · {fields} fields · {identities}",
+                        kind=kind_word(dataset.kind),
+                        fields=count(len(dataset.fields)),
+                        identities=identities,
+                    ),
                     "span",
                 )
             link(_("Look at it"), f"/datasets/{dataset.name}", "small").props("target=_blank")
@@ -314,9 +319,9 @@ class _Steps:
             for name in every:
                 lacking = [each.name for each in chosen if name not in each.namespaces]
                 if lacking:
-                    text(_("{name}: not in {datasets}").format(name=name, datasets=", ".join(lacking)), "p", "soft")
+                    text(_("{name}: not in {datasets}", name=name, datasets=", ".join(lacking)), "p", "soft")
             if shared:
-                options = {name: _("{name}: in all of them").format(name=name) for name in shared}
+                options = {name: _("{name}: in all of them", name=name) for name in shared}
                 ui.radio(options, value=self._document["namespace"]).bind_value(self._document, "namespace")
             else:
                 text(_("These datasets share no identity: choose others."), "p", "note")

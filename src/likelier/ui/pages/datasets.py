@@ -11,10 +11,10 @@ from nicegui import ui
 from likelier.service.data import dataset_list, describe_dataset
 from likelier.ui import frame
 from likelier.ui.figures import numbers
-from likelier.ui.language import _, count
+from likelier.ui.language import _, count, date, figure
 from likelier.ui.pages.insights import tabbed
 from likelier.ui.pages.upload import upload_dialog
-from likelier.ui.parts import action, bar, block, card, date, empty, heading, icon, later, link, text
+from likelier.ui.parts import action, bar, block, card, empty, heading, icon, later, link, text
 from likelier.ui.site import Site, Visitor
 from likelier.ui.table import Column, Table
 
@@ -124,9 +124,8 @@ def _fields(found: Described) -> None:
             for each in found["identities"]:
                 with block("div"):
                     text(each["namespace"], "dt", "mono")
-                    said = _("{people} people, on {part} of the rows")
-                    part = f"{each['complete']:.0%}"
-                    text(said.format(people=count(each["profiles"]), part=part), "dd")
+                    part = figure(each["complete"], ".0%")
+                    text(_("{people} people, on {part} of the rows", people=count(each["profiles"]), part=part), "dd")
     with card():
         search = ui.input(placeholder=_("Search the fields")).props("outlined dense clearable").classes("search")
         search.props["aria-label"] = _("Search the fields")
@@ -137,14 +136,14 @@ def _fields(found: Described) -> None:
                 Column(
                     _("Type"),
                     lambda row: text(
-                        _("list of {type}").format(type=types[row["type"]]) if row["array"] else types[row["type"]],
+                        _("list of {type}", type=types[row["type"]]) if row["array"] else types[row["type"]],
                         "span",
                     ),
                     lambda row: row["type"],
                 ),
                 Column(
                     _("Filled in the last year"),
-                    lambda row: bar(row["complete"], f"{row['complete']:.0%}"),
+                    lambda row: bar(row["complete"], figure(row["complete"], ".0%")),
                     lambda row: row["complete"],
                 ),
             ],
@@ -179,8 +178,8 @@ def _rejects(found: Described) -> None:
             pass
         return
     with card():
-        said = _("{number} rows could not be used. The first of them:")
-        text(said.format(number=count(found["rejected"])), "p", "soft")
+        said = _("{number} rows could not be used. The first of them:", number=count(found["rejected"]))
+        text(said, "p", "soft")
         heads = [_("File"), _("Line"), _("Reason"), _("Row")]
         rows = [[row["file"], count(row["line"]), row["reason"], _cell(row["raw"])] for row in found["rejects"]]
         with block("div", "scroll", tabindex="0", role="region", aria_label=_("Rows set aside")):

@@ -7,9 +7,10 @@ from typing import Any
 
 from likelier.insights import charts, words
 from likelier.insights.reports import TARGETED, Page
-from likelier.phrases import day
+from likelier.phrases import day, join
 from likelier.ui.figures import figure
-from likelier.ui.language import _, count
+from likelier.ui.language import _, count, said
+from likelier.ui.language import figure as written
 from likelier.ui.parts import block, card, text
 
 READ_AT = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -40,11 +41,13 @@ def draw(page: Page) -> None:
 def _judged(page: Page) -> str:
     held_out = page.windows.get("judge") == "held-out profiles"
     on = _("customers it had not seen") if held_out else _("a later period than any it learnt from")
-    said = _("Judged on {on}").format(on=on)
+    said = _("Judged on {on}", on=on)
     if not page.windows.get("judge_cut_off"):
         return said + "."
-    return said + _(": what it would have said on {day}, against what happened in the {days} days after.").format(
-        day=day(page.windows["judge_cut_off"]), days=page.windows.get("outcome_days")
+    return said + _(
+        ": what it would have said on {day}, against what happened in the {days} days after.",
+        day=day(page.windows["judge_cut_off"]),
+        days=page.windows.get("outcome_days"),
     )
 
 
@@ -56,9 +59,9 @@ def _auc(page: Page) -> None:
             return
         with block("p", "figure"):
             text("AUC", "span", "soft")
-            text(f"{auc['value']:.2f}", "b")
+            text(written(auc["value"], ".2f"), "b")
             if auc["low"] is not None and auc["high"] is not None:
-                text(f"{auc['low']:.2f} – {auc['high']:.2f}", "span", "soft")
+                text(f"{written(auc['low'], '.2f')} – {written(auc['high'], '.2f')}", "span", "soft")
             text(words.quality(auc["value"]), "span", "badge")
         with block("div", "scale", aria_hidden="true"):
             for name, left, width in (
@@ -83,17 +86,17 @@ def _gains(page: Page, points: Sequence[Mapping[str, Any]]) -> None:
         label=_("Curve of cumulative gains"),
         heads=[_("Customers targeted"), _("Reached"), _("Times random")],
         rows=[
-            [_("top {part}").format(part=charts.percent(part)), charts.percent(got), charts.times(got / part)]
+            [_("top {part}", part=charts.percent(part)), charts.percent(got), charts.times(got / part)]
             for part in READ_AT
             if (got := words.reached(points, part)) is not None
         ],
     )
-    said = text(words.gains_words(points, at, page.deed), "p", "target", aria_live="polite")
+    sentence = text(words.gains_words(points, at, page.deed), "p", "target", aria_live="polite")
 
     def aim(percent: float) -> None:
         nonlocal at
         at = percent / 100
-        said.set_text(words.gains_words(points, at, page.deed))
+        sentence.set_text(said(words.gains_words(points, at, page.deed)))
         drawn.options["series"][0]["markLine"]["data"] = [{"xAxis": percent}]
         drawn.update()
 
@@ -134,7 +137,7 @@ def _calibration(metrics: Mapping[str, Any]) -> None:
             [
                 charts.percent(point["mean_probability"]),
                 charts.percent(point["rate"]),
-                f"{charts.percent(point['low'])} – {charts.percent(point['high'])}",
+                join([charts.percent(point["low"]), "–", charts.percent(point["high"])]),
                 count(point["profiles"]),
             ]
             for point in points
@@ -169,7 +172,7 @@ def _data(page: Page) -> None:
                 text(_("Notes"), "h3")
                 with block("ul", "not"):
                     for note in notes:
-                        text(str(note), "li")
+                        text(_(str(note)), "li")
         with block("div", "two"):
             with card():
                 text(_("Run"), "h3")

@@ -7,6 +7,7 @@ from asyncio import to_thread
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from nicegui import ui
 
 from likelier.insights import charts, words
 from likelier.insights.reports import Page
-from likelier.phrases import day
+from likelier.instance import make_instance
+from likelier.phrases import day, join, say
 from likelier.runs.records import Run, State
 from likelier.service.overview import Overview, Words, in_words, overview, runs_of
 from likelier.service.reports import insights_of, write_report
@@ -23,8 +25,10 @@ from likelier.service.scores import export_scores
 from likelier.ui import frame
 from likelier.ui.figures import chart, figure, folded
 from likelier.ui.language import _, count
+from likelier.ui.language import factor as factor_name
+from likelier.ui.language import figure as figure_of
 from likelier.ui.pages import evaluation
-from likelier.ui.pages.instances import LOOK_AGAIN_SECONDS, instance_of, kind_word, problem, run_now
+from likelier.ui.pages.instances import LOOK_AGAIN_SECONDS, instance_of, kind_word, problem, run_now, seconds_word
 from likelier.ui.pages.performance import Performance
 from likelier.ui.pages.segments import segment_dialog
 from likelier.ui.parts import (
@@ -41,7 +45,9 @@ from likelier.ui.parts import (
     text,
     toast,
     tool,
+    value_word,
 )
+from likelier.ui.rules import range_rule
 from likelier.ui.site import Site, Visitor
 from likelier.ui.table import Column, Table
 
@@ -76,7 +82,15 @@ def _find(site: Site, instance_id: str, run_id: str) -> Shown | None:
     chosen = next((each for each in runs if run_id and each.id.startswith(run_id)), None)
     run = chosen or row.published or next((each for each in runs if not each.state.active), None)
     asked = Words() if row.is_draft else in_words(site.workspace, instance_of(row))
-    return Shown(row, runs, run, insights_of(site.workspace, run) if run else None, asked)
+    return Shown(row, runs, run, _retold(site, insights_of(site.workspace, run)) if run else None, asked)
+
+
+def _retold(site: Site, insights: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Say the goal of a run anew, in words that know other languages than those that were stored."""
+    if insights is None:
+        return None
+    asked = in_words(site.workspace, make_instance(dict(insights["instance"]), "the run's instance"))
+    return {**insights, "goal_deed": asked.deed or insights.get("goal_deed")}
 
 
 def _lost() -> None:
@@ -118,7 +132,7 @@ class _Insights:
                     with block("div", "row badges"):
                         text(kind_word(row), "span", "badge")
                         if run and run.as_of:
-                            text(_("Scored as of {day}").format(day=day(run.as_of)), "span", "badge")
+                            text(_("Scored as of {day}", day=day(run.as_of)), "span", "badge")
                         if run and row.published and run.id != row.published.id:
                             text(_("An earlier run"), "span", "badge")
                 self._actions()
@@ -126,16 +140,14 @@ class _Insights:
                 if goal := self._shown.asked.goal:
                     _asked(_("Goal"), goal)
                 if population := self._shown.asked.population:
-                    _asked(_("Who is scored"), _("customers who {population}").format(population=population))
+                    _asked(_("Who is scored"), _("customers who {population}", population=population))
 
     def _actions(self) -> None:
         with block("div", "row"):
             if self._run and self._run.state is State.SUCCESS:
                 with action(_("Download"), None, "download"), ui.menu().props("auto-close"):
                     for suffix, name in (("csv", "CSV"), ("parquet", "Parquet"), ("jsonl", "JSON lines")):
-                        ui.menu_item(
-                            _("Scores as {format}").format(format=name), partial(self._download_scores, suffix)
-                        )
+                        ui.menu_item(_("Scores as {format}", format=name), partial(self._download_scores, suffix))
                     ui.menu_item(_("Report as a page"), self._download_report)
                     ui.menu_item(_("Model card"), self._download_card)
             if self._visitor.may_manage:
@@ -211,7 +223,7 @@ class _Insights:
         said = words.headline(page.insights)
         with block("p", "headline"):
             text(said[0], "strong")
-            text(" " + " ".join(said[1:]), "span")
+            text(join(["", *said[1:]]), "span")
         with block("div", "two"):
             with card():
                 self._ring(page)
@@ -250,13 +262,11 @@ class _Insights:
                             text(charts.SIGNS[each], "span", "sign", aria_hidden="true")
                             with block("div"):
                                 text(names[each], "b")
-                                share = charts.share(page.scores[each], page.scored)
+                                share = _(charts.share(page.scores[each], page.scored))
                                 text(f" {count(page.scores[each])} ({share})", "span")
                                 if page.scores[each] and expected.get(each) is not None:
                                     text(
-                                        _("expect {part} {to_do}").format(
-                                            part=words.out_of(expected[each]), to_do=page.to_do
-                                        ),
+                                        _("expect {part} {to_do}", part=words.out_of(expected[each]), to_do=page.to_do),
                                         "div",
                                         "soft small",
                                     )
@@ -292,12 +302,13 @@ class _Insights:
         with block("section", "stack"):
             with block("div"):
                 text(_("Why: the most influential factors"), "h2")
-                about = _(
+                about = say(
                     "The ten that moved the scores of each bucket most. ▲ raises the likelihood {to_do}, ▼ lowers it, "
                     "◆ does either, depending on the value. Choose one to see how its values are spread. "
-                    "Factors go together with the outcome; they need not cause it."
+                    "Factors go together with the outcome; they need not cause it.",
+                    to_do=page.to_do_in_time,
                 )
-                text(about.format(to_do=page.to_do_in_time), "p", "soft")
+                text(about, "p", "soft")
             with block("div", f"three buckets-of {page.propensity_type}"):
                 for bucket in reversed(charts.BUCKETS):
                     with card(bucket):
@@ -327,25 +338,48 @@ class _Insights:
                         line.props["type"] = "button"
                         line.on("click", partial(self._drill, page, factor.code))
                     with line:
-                        text(factor.code, "span", "factor-name")
-                        text(f"{factor.sign} {factor.effect}", "span", "effect", title=factor.direction)
+                        text(factor_name(factor.code), "span", "factor-name")
+                        text(
+                            join([factor.sign, factor.effect]), "span", "effect", title=direction_word(factor.direction)
+                        )
                         with block("span", "factor-bar", aria_hidden="true"):
                             block("span").style(f"width: {factor.width}%")
 
-    @staticmethod
-    def _drill(page: Page, code: str) -> None:
+    def _drill(self, page: Page, code: str) -> None:
         drill = next(each for each in page.drill_downs if each.code == code)
         spread, kind = page.insights["spreads"][code], page.propensity_type
-        with ui.dialog() as dialog, block("div", "card drill", aria_label=code):
+        name = factor_name(code)
+        with ui.dialog() as dialog, block("div", "card drill", aria_label=name):
             with block("div", "row between nowrap"):
-                text(code, "h2")
+                text(name, "h2")
                 tool("close", _("Close"), dialog.close)
             about = _("How its values are spread among the customers of each bucket")
-            text(f"{about}{'' if drill.feature == code else f' ({drill.feature})'}.", "p", "soft")
-            chart(lambda look: charts.spread(spread, kind, look), code, "spread")
-            folded(code, [_("Value"), _("High"), _("Medium"), _("Low")], [[name, *cells] for name, cells in drill.rows])
+            shown = "" if drill.feature == code else f" ({factor_name(drill.feature)})"
+            text(f"{about}{shown}.", "p", "soft")
+            chart(lambda look: charts.spread(spread, kind, look), name, "spread")
+            folded(
+                name,
+                [_("Value"), _("High"), _("Medium"), _("Low")],
+                [[value_word(value), *cells] for value, cells in drill.rows],
+            )
+            if self._is_latest and self._visitor.may_manage:
+                self._segment_of_range(code, name, spread, dialog.close)
         dialog.on("hide", dialog.delete)
         dialog.open()
+
+    def _segment_of_range(self, code: str, name: str, spread: Mapping[str, Any], close: Callable[[], Any]) -> None:
+        ranges = value_ranges(self._row.name, code, spread)
+        if not ranges:
+            return
+        with block("div", "row"):
+            box = ui.select(list(ranges), value=next(iter(ranges)), label=_("Value")).props("outlined dense")
+
+            def make() -> None:
+                close()
+                suggested = f"{name}: {box.value}"
+                segment_dialog(self._site, self._visitor, rule=ranges[box.value], name=suggested)
+
+            action(_("Create segment"), make, "group_add")
 
     # The other tabs
 
@@ -372,13 +406,13 @@ class _Insights:
                     Column(_("Outcome"), _outcome, lambda run: str(run.state)),
                     Column(_("As of"), lambda run: text(day(run.as_of), "span"), lambda run: run.as_of),
                     Column(_("By"), lambda run: text(run.started_by, "span"), lambda run: run.started_by),
-                    Column(_("Took"), lambda run: text(_took(run), "span"), _seconds, number=True),
+                    Column(_("Took"), lambda run: text(seconds_word(_seconds(run)), "span"), _seconds, number=True),
                     Column(
                         _("Scored"), lambda run: text(count(run.scored), "span"), lambda run: run.scored, number=True
                     ),
                     Column(
                         "AUC",
-                        lambda run: text("–" if run.auc is None else f"{run.auc:.2f}", "span"),
+                        lambda run: text(figure_of(run.auc, ".2f"), "span"),
                         lambda run: run.auc,
                         number=True,
                     ),
@@ -435,13 +469,15 @@ def _meaning(page: Page) -> None:
                         _("Score, 0 to 100"),
                         _(
                             "How likely a customer is {to_do}, compared with everybody scored here. 50 is average "
-                            "odds, 75 three times and 25 a third of them. It is not a probability."
-                        ).format(to_do=page.to_do_in_time),
+                            "odds, 75 three times and 25 a third of them. It is not a probability.",
+                            to_do=page.to_do_in_time,
+                        ),
                     ),
                     (
                         _("Probability"),
-                        _("How many of 100 such customers will {deed}. It can be compared between goals.").format(
-                            deed=page.deed
+                        _(
+                            "How many of 100 such customers will {deed}. It can be compared between goals.",
+                            deed=page.deed,
                         ),
                     ),
                     (
@@ -467,6 +503,33 @@ def _meaning(page: Page) -> None:
                     text(_(each), "li")
 
 
+def value_ranges(instance: str, code: str, spread: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Give the rule of a segment for each range of a factor's values, by what the range is called.
+
+    >>> list(value_ranges("Buy", "Visits", {"kind": "number", "edges": [0, 2, 30]}))
+    ['0 – 2', '2 – 30']
+    >>> value_ranges("Buy", "tier", {"kind": "category", "labels": ["gold"]})
+    {'gold': {'factor': {'name': 'tier', 'of': 'Buy', 'operator': 'equals', 'value': 'gold'}}}
+    """
+    asked = {"name": code, "of": instance, "operator": "equals"}
+    if spread.get("labels") is not None:
+        is_number = spread["kind"] == "number"
+        return {
+            str(label): {"factor": {**asked, "value": float(label) if is_number else label}}
+            for label in spread["labels"]
+        }
+    edges = spread.get("edges") or []
+    names = charts.bin_names(spread)
+    return {
+        name: range_rule(instance, code, start, end, last=end == edges[-1])
+        for name, (start, end) in zip(names, pairwise(edges), strict=True)
+    }
+
+
+def direction_word(direction: str) -> str:
+    return {"raises": _("raises"), "lowers": _("lowers")}.get(direction, _("both ways"))
+
+
 def _run_link(instance_id: str, run: Run, words_: str) -> None:
     if run.state.active:
         text(words_, "span")
@@ -480,7 +543,7 @@ def _outcome(run: Run) -> None:
         if run.state.active:
             progress(run)
         if run.error:
-            text(f"{run.error}. {run.error.message}", "span", "under")
+            text(join([str(run.error.code or ""), " ", run.error.title, ". ", run.error.message], ""), "span", "under")
 
 
 def _when(run: Run) -> Any:
@@ -490,11 +553,6 @@ def _when(run: Run) -> Any:
 def _seconds(run: Run) -> float | None:
     ended = run.finished_at and run.started_at
     return (run.finished_at - run.started_at).total_seconds() if ended and run.finished_at and run.started_at else None
-
-
-def _took(run: Run) -> str:
-    seconds = _seconds(run)
-    return "–" if seconds is None else f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.1f} min"
 
 
 def _room() -> Path:

@@ -11,13 +11,14 @@ from nicegui.element import Element
 
 from likelier.insights.words import quality
 from likelier.instance import Instance, make_instance
+from likelier.phrases import join
 from likelier.service.instances import clone_instance, delete_instance, set_status
 from likelier.service.overview import Overview, Words, in_words, overviews
 from likelier.service.runs import cancel_run, start_run
 from likelier.store import instances as stored
 from likelier.store.instances import Status
 from likelier.ui import frame
-from likelier.ui.language import _, count
+from likelier.ui.language import _, count, date, figure
 from likelier.ui.parts import (
     action,
     ago,
@@ -25,7 +26,6 @@ from likelier.ui.parts import (
     block,
     card,
     confirmed,
-    date,
     empty,
     heading,
     icon,
@@ -141,7 +141,7 @@ class _Page:
                 text(ago(row.last.finished_at, self._site.workspace.clock()), "span", "under")
 
     def _open_button(self, row: Overview) -> None:
-        tool("chevron_right", _("Details of {name}").format(name=row.name), partial(self._open, row))
+        tool("chevron_right", _("Details of {name}", name=row.name), partial(self._open, row))
 
     # What is shown
 
@@ -160,7 +160,7 @@ class _Page:
             year = self._site.workspace.clock().year
             for number, label in (
                 (sum(not row.is_draft for row in self._rows), _("instances")),
-                (sum(row.scored_this_year for row in self._rows), _("profiles scored in {year}").format(year=year)),
+                (sum(row.scored_this_year for row in self._rows), _("profiles scored in {year}", year=year)),
                 (sum(row.state is not None and row.state.active for row in self._rows), _("running now")),
                 (sum(_in_trouble(row) for row in self._rows), _("with a problem")),
             ):
@@ -248,13 +248,13 @@ class _Page:
         with block("section"):
             text(_("Goal"), "h3")
             if words and words.goal:
-                text(_("A customer who {goal}.").format(goal=words.goal))
+                text(_("A customer who {goal}.", goal=words.goal))
             else:
                 text(words.problem if words else _("Not settled yet."), "p", "soft")
         if words and words.population:
             with block("section"):
                 text(_("Who is scored"), "h3")
-                text(_("Customers who {population}.").format(population=words.population))
+                text(_("Customers who {population}.", population=words.population))
         with block("section"):
             text(_("Made of"), "h3")
             with block("dl", "facts"):
@@ -281,42 +281,44 @@ class _Page:
                 if last.as_of:
                     fact(_("As of"), date(last.as_of))
                 if last.finished_at and last.started_at:
-                    fact(_("Took"), f"{(last.finished_at - last.started_at).total_seconds():,.0f} s")
+                    fact(_("Took"), seconds_word((last.finished_at - last.started_at).total_seconds()))
                 if last.scored is not None:
                     fact(_("Profiles scored"), count(last.scored))
                 if last.auc is not None:
-                    fact("AUC", f"{last.auc:.2f} ({quality(last.auc)})")
+                    fact("AUC", f"{figure(last.auc, '.2f')} ({_(quality(last.auc))})")
 
     # What may be done
 
     async def _run(self, row: Overview) -> None:
         started = await answer_of(partial(run_now, self._site, self._visitor, row.id))
         if started is not None:
-            toast(_("'{name}' is being run.").format(name=row.name))
+            toast(_("'{name}' is being run.", name=row.name))
             await self._look_again()
 
     async def _stop(self, row: Overview) -> None:
         if row.last:
             await answer_of(partial(cancel_run, self._site.workspace, self._visitor.actor, row.last))
-            toast(_("'{name}' is being stopped.").format(name=row.name))
+            toast(_("'{name}' is being stopped.", name=row.name))
 
     async def _clone(self, row: Overview) -> None:
         work, actor = self._site.workspace, self._visitor.actor
         if copy := await answer_of(partial(clone_instance, work, actor, row.id)):
             self._panel.close()
-            toast(_("'{name}' asks the same now.").format(name=copy.name))
+            toast(_("'{name}' asks the same now.", name=copy.name))
             await self._look_again()
 
     async def _switch(self, row: Overview, status: Status) -> None:
         done = await answer_of(partial(set_status, self._site.workspace, self._visitor.actor, row.id, status))
         if done:
-            said = _("'{name}' is on.") if status is Status.ENABLED else _("'{name}' is off: it runs only by hand.")
-            toast(said.format(name=row.name))
+            if status is Status.ENABLED:
+                toast(_("'{name}' is on.", name=row.name))
+            else:
+                toast(_("'{name}' is off: it runs only by hand.", name=row.name))
             await self._look_again()
 
     async def _delete(self, row: Overview) -> None:
         sure = await confirmed(
-            _("Delete '{name}'?").format(name=row.name),
+            _("Delete '{name}'?", name=row.name),
             _("Its scores, insights and run history go with it. This cannot be undone."),
             _("Delete"),
         )
@@ -324,7 +326,7 @@ class _Page:
             return
         await answer_of(partial(delete_instance, self._site.workspace, self._visitor.actor, row.id))
         self._panel.close()
-        toast(_("'{name}' is deleted.").format(name=row.name))
+        toast(_("'{name}' is deleted.", name=row.name))
         await self._look_again()
 
 
@@ -345,6 +347,13 @@ def schedule_word(schedule: str) -> str:
     return {"weekly": _("Weekly"), "monthly": _("Monthly")}.get(schedule, _("By hand"))
 
 
+def seconds_word(seconds: float | None) -> str:
+    """Write how long something took."""
+    if seconds is None:
+        return "–"
+    return f"{figure(seconds, ',.0f')} s" if seconds < 120 else f"{figure(seconds / 60, ',.1f')} min"
+
+
 def fact(name: str, value: str) -> None:
     with block("div"):
         text(name, "dt")
@@ -354,7 +363,7 @@ def fact(name: str, value: str) -> None:
 def problem(code: int | None, title: str, message: str, suggestions: Sequence[str]) -> Element:
     """Draw why a run gave no scores, and what would help."""
     with block("div", "card problem", role="note") as place:
-        text(" ".join(str(part) for part in (code, title) if part), "h3")
+        text(join([str(part) for part in (code, title) if part]), "h3")
         text(message)
         if suggestions:
             text(_("What would help"), "b")
@@ -374,7 +383,7 @@ def _in_trouble(row: Overview) -> bool:
 
 def _auc(row: Overview) -> None:
     auc = row.last.auc if row.last else None
-    text("–" if auc is None else f"{auc:.2f}", "span")
+    text(figure(auc, ".2f"), "span")
 
 
 def _scored(row: Overview) -> None:

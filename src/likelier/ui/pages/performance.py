@@ -10,11 +10,13 @@ from nicegui import ui
 
 from likelier.insights import charts, performance_words, words
 from likelier.insights.reports import Page
-from likelier.phrases import day
-from likelier.service.overview import Overview
+from likelier.phrases import day, join
+from likelier.service.overview import Overview, in_words
 from likelier.timespan import parse_moment
 from likelier.ui.figures import figure
 from likelier.ui.language import _, count
+from likelier.ui.language import figure as written
+from likelier.ui.pages.instances import instance_of
 from likelier.ui.parts import block, card, empty, later, state_mark, text
 from likelier.ui.site import Site
 from likelier.ui.table import Column, Table
@@ -62,7 +64,8 @@ class Performance:
             if not runs:
                 return
         else:
-            text(" ".join(performance_words.headline(runs, found["goal_deed"])), "p", "headline")
+            asked = in_words(self._site.workspace, instance_of(self._row))
+            text(join(performance_words.headline(runs, asked.deed or found["goal_deed"])), "p", "headline")
         with card():
             self._over_time(runs)
         with card():
@@ -94,7 +97,7 @@ class Performance:
         )
 
     def _one_run(self, closed: Sequence[Run]) -> None:
-        names = {run["run"]: f"{day(run['cut_off'])} · {run['run'][:8]}" for run in closed}
+        names = {run["run"]: f"{_(day(run['cut_off']))} · {run['run'][:8]}" for run in closed}
         box = ui.select(names, value=closed[-1]["run"], label=_("Run")).props("outlined dense options-dense")
         place = block("div", "stack")
 
@@ -154,9 +157,9 @@ def _state(run: Run) -> None:
 
 def _figure(auc: Mapping[str, Any] | None) -> None:
     with block("div"):
-        text(f"{auc['value']:.2f}" if auc else "–", "span")
+        text(written(auc["value"] if auc else None, ".2f"), "span")
         if auc and auc.get("low") is not None:
-            text(f"{auc['low']:.2f} – {auc['high']:.2f}", "span", "under")
+            text(f"{written(auc['low'], '.2f')} – {written(auc['high'], '.2f')}", "span", "under")
 
 
 def _details(run: Run) -> None:
@@ -169,7 +172,7 @@ def _details(run: Run) -> None:
                 about=_("A model that told nothing would give both the same scores."),
                 heads=[_("Bucket"), _("Did"), _("Did not")],
                 rows=[
-                    [each.capitalize(), count(told["qualifying"]), count(told["profiles"] - told["qualifying"])]
+                    [charts.NAMES[each], count(told["qualifying"]), count(told["profiles"] - told["qualifying"])]
                     for each, told in run["buckets"].items()
                 ],
             )
@@ -191,7 +194,7 @@ def _details(run: Run) -> None:
                         [
                             charts.percent(point["mean_probability"]),
                             charts.percent(point["rate"]),
-                            f"{charts.percent(point['low'])} – {charts.percent(point['high'])}",
+                            join([charts.percent(point["low"]), "–", charts.percent(point["high"])]),
                             count(point["profiles"]),
                         ]
                         for point in run["calibration"]

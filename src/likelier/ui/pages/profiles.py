@@ -10,12 +10,12 @@ from nicegui import ui
 
 from likelier.insights import words
 from likelier.insights.charts import SIGNS, percent
-from likelier.phrases import day
+from likelier.phrases import day, join, say
 from likelier.service.profiles import find_profile
 from likelier.service.suggest import datasets_to_choose
 from likelier.ui import frame
-from likelier.ui.language import _, count
-from likelier.ui.parts import action, block, card, empty, heading, later, link, text
+from likelier.ui.language import _, count, date, factor
+from likelier.ui.parts import action, block, card, empty, heading, later, link, text, value_word
 from likelier.ui.site import Site
 
 Person = dict[str, Any]
@@ -34,7 +34,7 @@ def register(site: Site) -> None:
             _search(known, namespace if namespace in known else known[0], id)
             if id:
                 work = partial(find_profile, site.workspace, namespace or known[0], id)
-                later(work, _show, waiting=_("Looking for {id} …").format(id=id))
+                later(work, _show, waiting=_("Looking for {id} …", id=id))
 
 
 def _search(known: list[str], namespace: str, identity: str) -> None:
@@ -81,10 +81,13 @@ def _score(score: Person) -> None:
     with block("div", f"row gauge-head {kind}"):
         with block("span", f"row nowrap {bucket}"):
             text(SIGNS[bucket], "span", "sign", aria_hidden="true")
-            text(f"{score['score']:.0f}", "b", "huge")
+            text(count(score["score"]), "b", "huge")
         text(
-            _("{bucket}: {part} will, by what people like them did; ahead of about {percentile} of 100.").format(
-                bucket=names[bucket], part=words.out_of(score["probability"]), percentile=score["percentile"]
+            _(
+                "{bucket}: {part} will, by what people like them did; ahead of about {percentile} of 100.",
+                bucket=names[bucket],
+                part=words.out_of(score["probability"]),
+                percentile=score["percentile"],
             ),
             "p",
             "grow",
@@ -93,8 +96,10 @@ def _score(score: Person) -> None:
         for each in ("low", "medium", "high"):
             block("span", each)
         block("span", "needle").style(f"left: {score['score']:.1f}%")
-    said = _("Scored as of {day}, probability {part}")
-    text(said.format(day=day(score["score_date"]), part=percent(score["probability"])), "p", "soft small")
+    said = say(
+        "Scored as of {day}, probability {part}", day=day(score["score_date"]), part=percent(score["probability"])
+    )
+    text(said, "p", "soft small")
     _reasons(score["factors"])
 
 
@@ -107,12 +112,12 @@ def _reasons(factors: list[Person]) -> None:
             up = each["contribution"] >= 0
             with block("li", "up" if up else "down"):
                 with block("span", "reason"):
-                    text(_("everything else") if each["code"] == "other" else each["code"], "span")
+                    text(_("everything else") if each["code"] == "other" else factor(each["code"]), "span")
                     if each["value"]:
-                        text(f" = {each['value']}", "span", "soft")
+                        text(f" = {value_word(each['value'])}", "span", "soft")
                 with block("span", "pull", aria_hidden="true"):
                     block("span").style(f"width: {50 * abs(each['contribution']) / widest:.1f}%")
-                text(f"{'▲' if up else '▼'} {words.effect(each['contribution'])}", "span", "effect")
+                text(join(["▲" if up else "▼", words.effect(each["contribution"])]), "span", "effect")
     text(_("▲ makes it likelier, ▼ less likely; the bars show by how much."), "p", "soft small")
 
 
@@ -124,14 +129,14 @@ def _attributes(person: Person) -> None:
                 text(each["name"], "dt")
                 text(", ".join(each["value"]) if isinstance(each["value"], list) else str(each["value"]), "dd")
         for each in person["activity"]:
-            said = _("{number} events, {first} – {last}")
             with block("div"):
                 text(each["dataset"], "dt")
                 text(
-                    said.format(
+                    _(
+                        "{number} events, {first} – {last}",
                         number=count(each["events"]),
-                        first=day(each["first"]).partition(",")[0],
-                        last=day(each["last"]).partition(",")[0],
+                        first=date(each["first"]),
+                        last=date(each["last"]),
                     ),
                     "dd",
                 )

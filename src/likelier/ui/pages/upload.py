@@ -188,7 +188,7 @@ class _Upload:
                 draft.lines.remove(line)
                 place.delete()
 
-            tool("close", _("Leave out {field}").format(field=line.path), remove)
+            tool("close", _("Leave out {field}", field=line.path), remove)
 
     def _add(self, draft: Draft) -> None:
         line = Line("", "")
@@ -236,11 +236,13 @@ class _Upload:
 
 
 def _rows(number: int) -> str:
-    return _("Ingesting …") if not number else _("{number} rows").format(number=count(number))
+    return _("Ingesting …") if not number else _("{number} rows", number=count(number))
 
 
 def _told(answer: IngestResult) -> str:
-    said = _("{accepted} rows accepted, {duplicate} were there already, {rejected} set aside.")
-    return said.format(
-        accepted=count(answer.accepted), duplicate=count(answer.duplicate), rejected=count(answer.rejected)
+    return _(
+        "{accepted} rows accepted, {duplicate} were there already, {rejected} set aside.",
+        accepted=count(answer.accepted),
+        duplicate=count(answer.duplicate),
+        rejected=count(answer.rejected),
     )
