@@ -21,7 +21,7 @@ def test_a_run_killed_at_random_moments_ends_in_the_same_scores(shop, tmp_path):
 
     shutil.copytree(shop.home, tmp_path / "home")
     killed = type(shop)(tmp_path / "home")
-    before = killed("runs", "--json").json
+    before = killed("runs", "Buy again", "--json").json
     moments, seconds = random.Random(7), 3.0
     for _ in range(KILLS):
         process = processes.Process(target=command, args=(killed.home, ["run", str(killed.home / "buy.yaml")]))
@@ -33,7 +33,7 @@ def test_a_run_killed_at_random_moments_ends_in_the_same_scores(shop, tmp_path):
         if process.exitcode == 0:
             seconds = max(0.5, time.monotonic() - began)
     assert killed("run", killed.home / "buy.yaml").code == 0
-    after = killed("runs", "--json").json
+    after = killed("runs", "Buy again", "--json").json
     assert len(after) > len(before)
     assert {run["state"] for run in after} == {"success"}
     exports = set()

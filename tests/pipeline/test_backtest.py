@@ -104,6 +104,7 @@ def test_events_after_the_newest_moment_change_nothing(found, tmp_path):
 
 def test_somebody_whose_events_were_deleted_is_left_out():
     """What came of them cannot be known."""
-    came = Outcomes(pa.array(["a", "c"]), CUT_OFFS, np.ones((2, 2), bool), np.array([[True, False], [False, True]]))
+    labels = np.array([[True, False], [False, True]])
+    came = Outcomes(pa.array(["a", "c"]), CUT_OFFS, np.ones((2, 2), bool), labels, ("", ""))
     known, reached = came.of(pa.array(["c", "b", "a"]), CUT_OFFS[1])
     assert (known.tolist(), reached.tolist()) == ([True, False, True], [True, False])
