@@ -26,6 +26,7 @@ from likelier.simulate import simulate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MOST_JUDGES = 5
+FEW_JUDGES = 3  # with fewer of them an outcome window apart, judges stand a third of it apart
 GRID_PER_WINDOW = 3
 LEAST_EACH = 500  # examples of either outcome before a judge
 LEAST_JUDGED = 40  # of either outcome at a judge
@@ -123,7 +124,7 @@ def simulated(kind: str) -> Source:
 
 
 SIMULATED_FLAT = """SELECT "identityMap.CRMID" AS customer_id, timestamp, eventType AS event_type,
-    COLUMNS(name -> name NOT IN ('_id', 'identityMap.CRMID', 'timestamp', 'eventType')
+    COLUMNS(lambda name: name NOT IN ('_id', 'identityMap.CRMID', 'timestamp', 'eventType')
             AND name NOT LIKE 'productListItems%') FROM read_parquet('{data}/events-*.parquet', union_by_name = true)
     WHERE "identityMap.CRMID" IS NOT NULL"""
 HOUSEHOLD = yaml.safe_load((EXAMPLES / "completejourney_coupon_60.yaml").read_text())["profile_attributes"]
@@ -221,13 +222,22 @@ def _examples(task: Task, database: duckdb.DuckDBPyConnection, folder: Path) -> 
         FROM members LEFT JOIN reached USING (cut_off, customer_id) ORDER BY customer_id, cut_off""")
     database.sql(f"COPY examples TO '{folder / 'examples.parquet'}'")
     counted = "SELECT count(*) FILTER (label), count(*) FILTER (NOT label) FROM examples WHERE "
-    judges = []
-    for moment in [end - window - k * window for k in range(len(grid))]:
+    ready = first + dt.timedelta(days=max(30, task.lookback_days)) + window  # the history that domain and floors ask
+    steps = [moment for moment in grid[::GRID_PER_WINDOW] if moment >= ready]
+    judges: list[dt.datetime] = []
+    for moment in steps if len(steps) >= FEW_JUDGES else [moment for moment in grid if moment >= ready]:
         known = database.execute(counted + "cut_off <= ?", [moment - window]).fetchone()
         asked = database.execute(counted + "cut_off = ?", [moment]).fetchone()
-        if min(known) >= LEAST_EACH and min(asked) >= LEAST_JUDGED and len(judges) < MOST_JUDGES:
+        if min(known) >= LEAST_EACH and min(asked) >= LEAST_JUDGED:
             judges.append(moment)
-    return sorted(judges)
+    return sorted(spread_out(judges, MOST_JUDGES))
+
+
+def spread_out(moments: list[dt.datetime], most: int) -> list[dt.datetime]:
+    """Choose at most so many, evenly, with the first and the last."""
+    if len(moments) <= most:
+        return moments
+    return [moments[round(k * (len(moments) - 1) / (most - 1))] for k in range(most)]
 
 
 def _made(source: Source, data: Path, work: Path) -> Path:

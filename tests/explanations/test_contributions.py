@@ -4,8 +4,8 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from likelier.explanations.contributions import Explainer
-from likelier.model.train import PARAMETERS, fit, log_odds
+from likelier.explanations.contributions import Explainer, Reasons
+from likelier.model.train import PARAMETERS, fit, fit_trees, log_odds
 
 COLUMNS = 12
 
@@ -37,18 +37,25 @@ def test_equal_to_the_exact_ones(data, leaves, factors):
 
 def test_they_add_up_to_the_prediction(data):
     matrix, labels = data
-    booster = fit(matrix, labels, seed=1)
-    explainer = Explainer.of(booster, np.arange(COLUMNS))
-    told = explainer.base + explainer.contributions(matrix).sum(axis=1)
-    np.testing.assert_allclose(told, log_odds(booster, matrix), atol=1e-9)
+    learnt = fit(matrix, labels, seed=1)
+    reasons = Reasons.of(learnt, np.arange(COLUMNS) % 5)
+    told = reasons.base + reasons.contributions(matrix).sum(axis=1)
+    np.testing.assert_allclose(told, log_odds(learnt, matrix), atol=1e-9)
+
+
+def test_factors_hold_what_their_features_add(data):
+    matrix, labels = data
+    learnt = fit(matrix, labels, seed=1)
+    each = Reasons.of(learnt, np.arange(COLUMNS)).contributions(matrix)
+    joined = Reasons.of(learnt, np.arange(COLUMNS) % 5).contributions(matrix)
+    np.testing.assert_allclose(joined, np.stack([each[:, k::5].sum(axis=1) for k in range(5)], axis=1), atol=1e-9)
 
 
 def test_a_model_of_no_splits_says_its_base(data):
     matrix, _ = data
     labels = np.zeros(len(matrix), bool)
     labels[0] = True
-    booster = fit(matrix[:60], labels[:60], seed=1)
-    explainer = Explainer.of(booster, np.arange(COLUMNS))
-    np.testing.assert_allclose(
-        explainer.base + explainer.contributions(matrix[:60]).sum(axis=1), log_odds(booster, matrix[:60]), atol=1e-9
-    )
+    trees = fit_trees(matrix[:60], labels[:60], seed=1)
+    explainer = Explainer.of(trees, np.arange(COLUMNS))
+    told = explainer.base + explainer.contributions(matrix[:60]).sum(axis=1)
+    np.testing.assert_allclose(told, trees.predict(matrix[:60], raw_score=True), atol=1e-9)

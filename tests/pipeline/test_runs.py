@@ -31,7 +31,7 @@ def test_reasons_add_up_to_the_prediction(done, scored):
     told = np.array([row["base_log_odds"] + sum(factor["contribution"] for factor in row["factors"]) for row in rows])
     model = artifact.load(folder / "train")
     np.testing.assert_allclose(model.calibration.probability(told), scored["probability"].to_numpy(), atol=1e-9)
-    np.testing.assert_allclose(told, log_odds(model.booster, _matrix(folder, model, rows)), atol=1e-6)
+    np.testing.assert_allclose(told, log_odds(model.learnt, _matrix(folder, model, rows)), atol=1e-6)
 
 
 def _matrix(folder, model, rows):

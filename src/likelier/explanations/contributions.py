@@ -17,9 +17,34 @@ from typing import Any
 import numba
 import numpy as np
 
-from likelier.model.train import Booster
+from likelier.model.curves import Curves
+from likelier.model.train import Booster, Learnt, blended
 
 MOST_SPLITS = 10  # 1024 patterns a tree
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """What moves the predictions of trees and curves together: what moves each, weighed as they are."""
+
+    base: float
+    trees: Explainer
+    curves: Curves
+    factor_of: np.ndarray
+
+    @classmethod
+    def of(cls, learnt: Learnt, factor_of: np.ndarray) -> Reasons:
+        """Tabulate a model whose features belong to factors as given, one index a feature."""
+        trees = Explainer.of(learnt.trees, factor_of)
+        return cls(blended(trees.base, learnt.curves.base), trees, learnt.curves, factor_of)
+
+    def contributions(self, matrix: np.ndarray) -> np.ndarray:
+        """Credit each factor with its part of each row's log-odds: float64, shape (rows, factors)."""
+        of_features = self.curves.contributions(matrix)
+        of_factors = np.zeros((len(matrix), self.trees.factors))
+        for column, factor in enumerate(self.factor_of):  # one by one: a matrix product rounds a single row otherwise
+            of_factors[:, factor] += of_features[:, column]
+        return blended(self.trees.contributions(matrix), of_factors)
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,15 @@ import lightgbm as lgb
 from likelier.activities.codes import Codebook
 from likelier.features.definitions import FeatureSet
 from likelier.model.calibrate import Calibration
+from likelier.model.curves import Curves
+from likelier.model.train import Learnt
 
 
 @dataclass(frozen=True)
 class Model:
     """Reads activities by `codebook`, makes `features` of them, and turns these into probabilities."""
 
-    booster: lgb.Booster
+    learnt: Learnt
     codebook: Codebook
     features: FeatureSet
     calibration: Calibration
@@ -26,7 +28,8 @@ class Model:
 
 def save(model: Model, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "trees.txt").write_text(model.booster.model_to_string())
+    (folder / "trees.txt").write_text(model.learnt.trees.model_to_string())
+    (folder / "curves.json").write_text(json.dumps(model.learnt.curves.to_json()))
     (folder / "codebook.json").write_text(json.dumps(model.codebook.to_json()))
     (folder / "features.json").write_text(json.dumps(model.features.to_json()))
     rest = {"calibration": asdict(model.calibration), "strength": list(model.strength)}
@@ -36,7 +39,10 @@ def save(model: Model, folder: Path) -> None:
 def load(folder: Path) -> Model:
     rest = json.loads((folder / "model.json").read_text())
     return Model(
-        lgb.Booster(model_str=(folder / "trees.txt").read_text()),
+        Learnt(
+            lgb.Booster(model_str=(folder / "trees.txt").read_text()),
+            Curves.from_json(json.loads((folder / "curves.json").read_text())),
+        ),
         Codebook.from_json(json.loads((folder / "codebook.json").read_text())),
         FeatureSet.from_json(json.loads((folder / "features.json").read_text())),
         Calibration(**rest["calibration"]),

@@ -1,20 +1,25 @@
-"""Fit small gradient-boosted trees.
+"""Fit small gradient-boosted trees and, beside them, a curve for every feature; the log-odds of both are blended.
 
-Small trees because a study over thirteen tasks found 4 leaves more accurate than 15 or 31, and because they make exact
-reasons cheap and readable. Everything is fixed by the seed; nobody chooses.
+Trees find what matters together, curves are steady where data is scarce. Small trees because a study over thirteen
+tasks found 4 leaves more accurate than 15 or 31, and because they make exact reasons cheap and readable. Everything is
+fixed by the seed; nobody chooses.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 from lightgbm import Booster
 
-__all__ = ["Booster", "fit", "log_odds", "used_features"]
+from likelier.model.curves import Curves, fit_curves
+
+__all__ = ["Booster", "Learnt", "blended", "fit", "fit_trees", "log_odds", "used_features"]
 
 ROUNDS = 300
+OF_CURVES = 1 / 3  # the part of the curves in the log-odds
 PARAMETERS: dict[str, Any] = {
     "objective": "binary",
     "learning_rate": 0.03,
@@ -32,7 +37,20 @@ PARAMETERS: dict[str, Any] = {
 }
 
 
-def fit(matrix: np.ndarray, labels: np.ndarray, *, seed: int, rounds: int = ROUNDS) -> Booster:
+@dataclass(frozen=True)
+class Learnt:
+    """What was learnt of the same features in two ways; the prediction is a weighted mean of their log-odds."""
+
+    trees: Booster
+    curves: Curves
+
+
+def fit(matrix: np.ndarray, labels: np.ndarray, *, seed: int) -> Learnt:
+    """Learn log-odds from a matrix (rows, features; NaN is absent) and boolean labels (rows), both present."""
+    return Learnt(fit_trees(matrix, labels, seed=seed), fit_curves(matrix, labels))
+
+
+def fit_trees(matrix: np.ndarray, labels: np.ndarray, *, seed: int, rounds: int = ROUNDS) -> Booster:
     """Learn log-odds from a matrix (rows, features; NaN is absent) and boolean labels (rows)."""
     data = lgb.Dataset(matrix, labels.astype(np.float32), params=PARAMETERS, free_raw_data=True)
     return lgb.train({**PARAMETERS, "seed": seed}, data, num_boost_round=rounds)
@@ -43,6 +61,11 @@ def used_features(booster: Booster) -> np.ndarray:
     return np.flatnonzero(booster.feature_importance())
 
 
-def log_odds(booster: Booster, matrix: np.ndarray) -> np.ndarray:
+def log_odds(learnt: Learnt, matrix: np.ndarray) -> np.ndarray:
     """Predict raw log-odds, float64, one a row."""
-    return np.asarray(booster.predict(matrix, raw_score=True))
+    return blended(np.asarray(learnt.trees.predict(matrix, raw_score=True)), learnt.curves.log_odds(matrix))
+
+
+def blended(of_trees: Any, of_curves: Any) -> Any:
+    """Weigh what trees and curves say, be it log-odds or parts of them."""
+    return (1 - OF_CURVES) * of_trees + OF_CURVES * of_curves

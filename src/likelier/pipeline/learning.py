@@ -15,15 +15,16 @@ from likelier.activities.codes import Codebook
 from likelier.activities.reduce import Activities, load
 from likelier.activities.traits import TraitHistory, load_traits
 from likelier.errors import RunError
-from likelier.explanations.contributions import Explainer
+from likelier.explanations.contributions import Reasons
 from likelier.explanations.factors import HARD_TO_PICTURE
+from likelier.explanations.grouping import grouped
 from likelier.features.defaults import default_features, distinct_signals
 from likelier.features.definitions import FeatureSet, Kind
 from likelier.features.kernel import compute
 from likelier.insights.estimate import trust
 from likelier.model import artifact, calibrate
 from likelier.model.evaluate import metrics, wilson
-from likelier.model.train import Booster, fit, log_odds, used_features
+from likelier.model.train import Learnt, fit, fit_trees, log_odds, used_features
 from likelier.phrases import say
 from likelier.pipeline.asking import Asked, load_asked
 from likelier.pipeline.leaks import Witnesses, refuse_leaks
@@ -124,9 +125,11 @@ def train(
     progress(0.6, len(taught) + len(asked))
     final = past.examples(calendar.labelled, MOST_TRAINING_ROWS)
     final_matrix = past.matrix(final.rows)
-    booster = fit(final_matrix, final.labels, seed=seed)
-    strength = tuple(strengths(booster, final_matrix[:: max(1, len(final) // STRENGTH_ROWS)]).tolist())
-    artifact.save(artifact.Model(booster, past.codebook, past.features, calibration, strength), out)
+    learnt = fit(final_matrix, final.labels, seed=seed)
+    some = final_matrix[:: max(1, len(final) // STRENGTH_ROWS)]
+    strength = tuple(strengths(learnt, some).tolist())
+    features = grouped(past.features, past.codebook, some)
+    artifact.save(artifact.Model(learnt, past.codebook, features, calibration, strength), out)
     progress(1.0, len(final))
     return {
         "metrics": found,
@@ -135,7 +138,7 @@ def train(
         "training_rows": len(final),
         "judged_rows": len(asked),
         "features": len(past.features.features),
-        "factors": len(past.features.factors),
+        "factors": len(features.factors),
     }
 
 
@@ -180,10 +183,10 @@ def judged_buckets(probability: np.ndarray, labels: np.ndarray) -> dict[str, dic
     return found
 
 
-def strengths(booster: Booster, matrix: np.ndarray) -> np.ndarray:
+def strengths(learnt: Learnt, matrix: np.ndarray) -> np.ndarray:
     """Give the mean absolute contribution of each feature."""
-    explainer = Explainer.of(booster, np.arange(matrix.shape[1]))
-    return np.abs(explainer.contributions(matrix)).mean(axis=0)
+    reasons = Reasons.of(learnt, np.arange(matrix.shape[1]))
+    return np.abs(reasons.contributions(matrix)).mean(axis=0)
 
 
 def _past(calendar: Calendar, seed: int, folder: Path) -> Past:
@@ -205,7 +208,7 @@ def screened(past: Past, taught: Examples) -> Past:
     some = taught.where(np.arange(0, len(taught), max(1, len(taught) // SCREENING_ROWS)))
     if not some.tells_apart:
         return past
-    used = used_features(fit(past.matrix(some.rows), some.labels, seed=past.seed, rounds=SCREENING_ROUNDS))
+    used = used_features(fit_trees(past.matrix(some.rows), some.labels, seed=past.seed, rounds=SCREENING_ROUNDS))
     return replace(past, features=past.features.only(with_what_is_shown(past.features, used))) if len(used) else past
 
 
@@ -246,6 +249,6 @@ def calibrated(past: Past, raw: np.ndarray, labels: np.ndarray) -> calibrate.Cal
     if not (taught.tells_apart and asked.tells_apart):
         return calibrate.Calibration()
     rehearsal = fit(past.matrix(taught.rows), taught.labels, seed=past.seed)
-    learnt = calibrate.learn(log_odds(rehearsal, past.matrix(asked.rows)), asked.labels)
-    gained = calibrate.log_loss(raw, labels, calibrate.Calibration()) - calibrate.log_loss(raw, labels, learnt)
-    return learnt if gained > CONVINCING else calibrate.Calibration()
+    found = calibrate.learn(log_odds(rehearsal, past.matrix(asked.rows)), asked.labels)
+    gained = calibrate.log_loss(raw, labels, calibrate.Calibration()) - calibrate.log_loss(raw, labels, found)
+    return found if gained > CONVINCING else calibrate.Calibration()

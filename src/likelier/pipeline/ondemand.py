@@ -22,7 +22,7 @@ from likelier.activities import codes, reduce, traits
 from likelier.backend import Answer, Engine
 from likelier.datasets import Dataset
 from likelier.events.schema import IDENTITY
-from likelier.explanations.contributions import Explainer
+from likelier.explanations.contributions import Reasons
 from likelier.explanations.factors import Shown, as_lists, shown_factors
 from likelier.instance import Attribute, Instance, Question
 from likelier.model import artifact
@@ -40,7 +40,7 @@ class Scorer:
 
     question: Question
     model: artifact.Model
-    explainer: Explainer
+    reasons: Reasons
     shown: tuple[Shown, ...]
     scale: scores.Scale
     population: np.ndarray
@@ -73,7 +73,7 @@ class Scorer:
         return cls(
             question,
             model,
-            Explainer.of(model.booster, model.features.factor_of),
+            Reasons.of(model.learnt, model.features.factor_of),
             shown_factors(model.features, np.array(model.strength)),
             scale,
             population,
@@ -95,7 +95,7 @@ class Scorer:
             return None
         history = self._history(identity, known)
         mine = np.zeros(1, np.int64)
-        found = scoring.explain(self.model, self.explainer, self.shown, activities, history, mine, as_of)
+        found = scoring.explain(self.model, self.reasons, self.shown, activities, history, mine, as_of)
         probability = self.model.calibration.probability(found.raw)
         row = scores.table(
             activities.ids,

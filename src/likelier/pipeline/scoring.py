@@ -20,7 +20,7 @@ from likelier import scores
 from likelier.activities.reduce import Activities, load
 from likelier.activities.traits import TraitHistory, load_traits
 from likelier.errors import RunError
-from likelier.explanations.contributions import Explainer
+from likelier.explanations.contributions import Reasons
 from likelier.explanations.factors import FACTOR_TYPE, Shown, as_lists, shown_factors
 from likelier.features.kernel import compute
 from likelier.insights.estimate import estimated_auc
@@ -140,14 +140,14 @@ def explained(
 ) -> Iterator[Explained]:
     """Predict and explain some profiles at an instant, batch by batch."""
     traits = load_traits(folder / "read")
-    explainer = Explainer.of(model.booster, model.features.factor_of)
+    reasons = Reasons.of(model.learnt, model.features.factor_of)
     for first in range(0, len(profiles), BATCH):
-        yield explain(model, explainer, shown, activities, traits, profiles[first : first + BATCH], as_of)
+        yield explain(model, reasons, shown, activities, traits, profiles[first : first + BATCH], as_of)
 
 
 def explain(
     model: artifact.Model,
-    explainer: Explainer,
+    reasons: Reasons,
     shown: tuple[Shown, ...],
     activities: Activities,
     traits: TraitHistory,
@@ -157,10 +157,10 @@ def explain(
     """Predict and explain some profiles at an instant: in bulk, or one on demand."""
     rows = Row(profiles, np.full(len(profiles), to_us(as_of), np.int64))
     matrix = compute(activities, traits, model.codebook, model.features, rows)
-    each = explainer.contributions(matrix)
+    each = reasons.contributions(matrix)
     values = np.stack([one.values(matrix) for one in shown], axis=1)
     # The sum of what is told is the prediction: they cannot disagree.
-    return Explained(profiles, explainer.base + each.sum(axis=1), explainer.base, values, each)
+    return Explained(profiles, reasons.base + each.sum(axis=1), reasons.base, values, each)
 
 
 def _second_pass(

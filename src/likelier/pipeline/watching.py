@@ -18,7 +18,7 @@ from likelier.activities.reduce import STANDARD, load
 from likelier.activities.traits import load_traits
 from likelier.backend import Engine
 from likelier.datasets import FieldType
-from likelier.explanations.contributions import Explainer
+from likelier.explanations.contributions import Reasons
 from likelier.explanations.factors import Shown, shown_factors
 from likelier.features.kernel import compute
 from likelier.insights import drift, tracking
@@ -83,16 +83,16 @@ class _Look:
         self._model, self._shown, self._seed = model, shown, seed
         self._activities, _ = load(folder / "read")
         self._traits = load_traits(folder / "read")
-        self._explainer = Explainer.of(model.booster, model.features.factor_of)
+        self._reasons = Reasons.of(model.learnt, model.features.factor_of)
 
     def __call__(self, people: np.ndarray, at: dt.datetime) -> Snapshot:
         if len(people) > PEOPLE:
             people = np.sort(np.random.default_rng(self._seed).choice(people, PEOPLE, replace=False))
         rows = Row(people, np.full(len(people), to_us(at), np.int64))
         matrix = compute(self._activities, self._traits, self._model.codebook, self._model.features, rows)
-        each = self._explainer.contributions(matrix)
+        each = self._reasons.contributions(matrix)
         values = np.stack([one.values(matrix) for one in self._shown], axis=1)
-        probability = self._model.calibration.probability(self._explainer.base + each.sum(axis=1))
+        probability = self._model.calibration.probability(self._reasons.base + each.sum(axis=1))
         return Snapshot(values, each, probability)
 
 
