@@ -1,8 +1,10 @@
-"""Turn raw log-odds into probabilities that mean it: ``p = 1 / (1 + exp(-(centre + slope * (raw - centre))))``.
+"""Turn raw log-odds into probabilities that mean it: ``1 / (1 + exp(-(centre + slope * (raw - centre) + shift)))``.
 
-Over many tasks the raw probabilities were best: what error remains is drift of the base rate, which the past does not
-tell, and corrections towards the last base rate made it worse. So only over- or underconfidence is corrected, about the
-mean, and only when a correction learnt on one cut-off has helped on a later one.
+Most of the error of probabilities is drift of the base rate, and little of it can be known in advance: over nine tasks
+the latest rate alone and what has come of the newest people so far foretold nothing. What did: the model pools many
+cut-offs, and where those of the last outcome window lie above or below its expectation, the next ones tend to do so by
+half as much. That is the shift. Over- or underconfidence, the slope, is corrected about the mean, and only when a
+correction learnt on one cut-off has helped on a later one.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit
 
 SHRINK = 50.0  # prior weight that holds the slope at 1
+STAYS = 0.5  # the part of a level that is still there one outcome window later
+USUAL_LEVEL = 0.2  # standard deviation of levels between outcome windows, in log-odds
 
 
 @dataclass(frozen=True)
@@ -22,14 +26,18 @@ class Calibration:
 
     slope: float = 1.0
     centre: float = 0.0
+    shift: float = 0.0
 
     @property
     def words(self) -> str:
-        return "raw" if self.slope == 1 else f"slope {self.slope:.3f} about {self.centre:+.3f}"
+        slope = [] if self.slope == 1 else [f"slope {self.slope:.3f} about {self.centre:+.3f}"]
+        shift = [] if self.shift == 0 else [f"shift {self.shift:+.3f}"]
+        return ", ".join(slope + shift) or "raw"
 
     def corrected(self, raw: np.ndarray) -> np.ndarray:
         """Correct log-odds of any shape."""
-        return raw if self.slope == 1 else self.centre + self.slope * (raw - self.centre)
+        confident = raw if self.slope == 1 else self.centre + self.slope * (raw - self.centre)
+        return confident if self.shift == 0 else confident + self.shift
 
     def probability(self, raw: np.ndarray) -> np.ndarray:
         """Turn log-odds of any shape into probabilities.
@@ -55,6 +63,20 @@ def learn(raw: np.ndarray, labels: np.ndarray) -> Calibration:
     return Calibration(float(minimize_scalar(loss, bounds=(0.3, 2.0), method="bounded").x), centre)
 
 
+def lasting_shift(raw: np.ndarray, labels: np.ndarray) -> float:
+    """Foretell the level of the next outcome window from the last one's, less where that is known but roughly.
+
+    >>> outcomes = np.arange(1000) < 300
+    >>> round(lasting_shift(np.full(1000, -1.0), outcomes), 3), lasting_shift(np.full(5, -1.0), np.zeros(5, bool))
+    (0.068, 0.0)
+    """
+    if labels.all() or not labels.any():
+        return 0.0
+    known = len(labels) * labels.mean() * (1 - labels.mean())
+    certainty = USUAL_LEVEL**2 / (USUAL_LEVEL**2 + 1 / float(known))
+    return STAYS * certainty * _level(raw, labels)
+
+
 def _level(spread: np.ndarray, labels: np.ndarray) -> float:
     """Find the shift at which the mean probability is the rate of the labels, by Newton's method."""
     shift = 0.0
@@ -64,7 +86,7 @@ def _level(spread: np.ndarray, labels: np.ndarray) -> float:
         shift += float(np.clip(step, -2, 2))
         if abs(step) < 1e-9:
             break
-    return shift
+    return float(shift)
 
 
 def log_loss(raw: np.ndarray, labels: np.ndarray, calibration: Calibration) -> float:

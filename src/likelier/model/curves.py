@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 KNOTS = 65
-MOST_ROWS = 30_000
+MOST_ROWS = 20_000
 STRENGTH = 0.003  # of the data against weights of zero, as scikit-learn counts it: little, the features are many
 FURTHEST = 5.0  # standard deviations
 
@@ -62,7 +62,7 @@ def fit_curves(matrix: np.ndarray, labels: np.ndarray) -> Curves:
             scales[scale, column] = heights
             columns.append(values)
     design = np.stack(columns, axis=1)
-    fitted = LogisticRegression(C=STRENGTH, solver="newton-cholesky", max_iter=25, tol=1e-4).fit(design, labels)
+    fitted = LogisticRegression(C=STRENGTH, solver="newton-cholesky", max_iter=25, tol=1e-3).fit(design, labels)
     weights = fitted.coef_[0].reshape(2, features, 1)
     return Curves(float(fitted.intercept_[0]), knots, (weights * scales).sum(axis=0))
 

@@ -30,7 +30,7 @@ from likelier.pipeline.asking import Asked, load_asked
 from likelier.pipeline.leaks import Witnesses, refuse_leaks
 from likelier.pipeline.reading import Progress
 from likelier.timespan import DAY, to_us
-from likelier.windows import Calendar, Row
+from likelier.windows import CUT_OFFS_PER_WINDOW, Calendar, Row
 
 MOST_TRAINING_ROWS = 60_000
 MANY_FEATURES = 200
@@ -120,7 +120,7 @@ def train(
     progress(0.4, len(taught))
     raw = log_odds(judged, past.matrix(asked.rows))
     calibration = calibrated(past, raw, asked.labels)
-    probability = calibration.probability(raw)
+    probability = replace(calibration, shift=shift(judged, taught, taught_matrix)).probability(raw)
     found = metrics(probability, asked.labels, seed=seed) | {"buckets": judged_buckets(probability, asked.labels)}
     progress(0.6, len(taught) + len(asked))
     final = past.examples(calendar.labelled, MOST_TRAINING_ROWS)
@@ -129,6 +129,7 @@ def train(
     some = final_matrix[:: max(1, len(final) // STRENGTH_ROWS)]
     strength = tuple(strengths(learnt, some).tolist())
     features = grouped(past.features, past.codebook, some)
+    calibration = replace(calibration, shift=shift(learnt, final, final_matrix))
     artifact.save(artifact.Model(learnt, past.codebook, features, calibration, strength), out)
     progress(1.0, len(final))
     return {
@@ -236,6 +237,12 @@ def judged_split(past: Past) -> tuple[Examples, Examples]:
     held_out = np.random.default_rng(past.seed).random(past.activities.profiles) < HELD_OUT
     taught = past.examples(calendar.labelled, MOST_TRAINING_ROWS)
     return taught.where(~held_out[taught.rows.profile]), asked.where(held_out[asked.rows.profile])
+
+
+def shift(learnt: Learnt, examples: Examples, matrix: np.ndarray) -> float:
+    """Foretell how the next outcomes lie above or below the model's expectation, from those of the last window."""
+    latest = np.isin(examples.rows.cut_off, np.unique(examples.rows.cut_off)[-CUT_OFFS_PER_WINDOW:])
+    return calibrate.lasting_shift(log_odds(learnt, matrix[latest]), examples.labels[latest])
 
 
 def calibrated(past: Past, raw: np.ndarray, labels: np.ndarray) -> calibrate.Calibration:
