@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from likelier.access.tokens import bearer
 from likelier.access.users import sign_in, visitor
 from likelier.cli import app
+from likelier.insights import words
 from likelier.service.workspace import open_workspace
 from likelier.settings import read_settings
 
@@ -205,7 +206,8 @@ def test_a_person_is_shown_with_scores_and_reasons(shop):
     assert "Not scored: not among the population. " in early
     text = shop("profile", "CRMID", "p0000").out
     assert "probability" in text
-    assert score["factors"][0]["code"] in text
+    factor = score["factors"][0]
+    assert words.reason(factor["code"], factor["value"], factor["contribution"]) in text
 
 
 def test_an_edited_definition_is_a_new_version_and_an_edited_schedule_is_not(web):

@@ -208,11 +208,10 @@ def _score(console: Console, score: Mapping[str, Any]) -> None:
             f"   {score['score_date'][:10]}",
         )
     )
-    table = grid("Factor", "Value", "Importance", "Effect")
+    table = grid("Why", "Importance", "Effect")
     for factor in score["factors"]:
         table.add_row(
-            plain(factor["code"]),
-            plain(factor["value"] or ""),
+            plain(words.reason(factor["code"], factor["value"] or "", factor["contribution"])),
             factor["importance"],
             words.effect(factor["contribution"]),
         )

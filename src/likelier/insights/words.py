@@ -254,6 +254,35 @@ def calibration_words(metrics: Mapping[str, Any]) -> str:
     )
 
 
+def reason(code: str, value: str, contribution: float) -> str:
+    """Tell a factor of one person and which way it pulls in a few words.
+
+    >>> reason("Days since webVisit", "2", 0.4), reason("Days since webVisit", "never", -0.1)
+    ('2 days since webVisit – raises', 'never webVisit – lowers')
+    >>> reason("Count of purchases", "0", -0.2), reason("Count of purchases", "3", 0.3)
+    ('no purchases – lowers', '3 purchases – raises')
+    >>> reason("Loyalty tier", "gold", 0.1), reason("other", "", -0.1)
+    ('Loyalty tier: gold – raises', 'everything else – lowers')
+    """
+    told = _told(code, value)
+    return say("{told} – raises", told=told) if contribution > 0 else say("{told} – lowers", told=told)
+
+
+def _told(code: str, value: str) -> str:
+    since, count = code.removeprefix("Days since "), code.removeprefix("Count of ")
+    if not value:
+        return say("everything else")
+    if since != code and value == "never":
+        return say("never {event}", event=since)
+    if since != code:
+        return say("{days} days since {event}", days=value, event=since)
+    if count != code and value == "0":
+        return say("no {event}", event=count)
+    if count != code:
+        return say("{times} {event}", times=value, event=count)
+    return say("{factor}: {value}", factor=code, value=value)
+
+
 def effect(contribution: float | None, direction: str = "") -> str:
     """Say what a mean contribution in log-odds does to the odds.
 
