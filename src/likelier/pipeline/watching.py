@@ -6,7 +6,7 @@ The judge cut-off lies one outcome window before now. Earlier cut-offs that lie 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -205,8 +205,18 @@ def _new_values(source: reading.Source, engine: Engine, last: dt.datetime) -> li
         known = set(engine.table(seen)["value"].to_pylist())
         if not known and not _filled_before(before, field.path, engine):
             continue  # the field itself is new
-        found += [_new_value(field.path, value, n) for value, n in tops.items() if value not in known]
+        found += [_new_value(field.path, value, tops[value]) for value in news(list(tops), known)]
     return found
+
+
+def news(values: Sequence[str], known: Container[str]) -> list[str]:
+    """Give the values that are news: none where most are new, for such a field brings new ones all the time.
+
+    >>> news(["web", "app", "kiosk"], {"web", "app"}), news(["june sale", "may sale"], {})
+    (['kiosk'], [])
+    """
+    new = [value for value in values if value not in known]
+    return [] if len(new) > 1 and 2 * len(new) > len(values) else new
 
 
 def _filled_before(before: ibis.Table, path: str, engine: Engine) -> bool:
