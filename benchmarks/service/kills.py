@@ -159,16 +159,21 @@ def until(answers: Callable[[], object], what: str) -> object:
     return answer
 
 
-def disturb(shop: Shop, store: Store, kills: int, moments: random.Random) -> collections.Counter:
+def disturb(shop: Shop, store: Store, kills: int, minutes: float, moments: random.Random) -> collections.Counter:
     """Kill until enough kills hit a run under way, and tell in which stage they did."""
     hit: collections.Counter = collections.Counter()
+    end = time.monotonic() + 60 * minutes
+
+    def goes_on() -> bool:
+        return hit.total() < kills and time.monotonic() < end
+
     for server in shop.servers:
         server.start()
     span = 10.0  # seconds within which a kill falls; longer when no run came to its end, shorter when one did
-    while hit.total() < kills:
+    while goes_on():
         until(shop.post_run, "no server takes a run")
         began = time.monotonic()
-        while hit.total() < kills:
+        while goes_on():
             time.sleep(moments.uniform(0, span))
             victim, alone = moments.choice(shop.servers), moments.random() < 0.5
             run = active(store)
@@ -231,14 +236,16 @@ def scores_of(table: pa.Table, run: Run) -> pa.Table:
     return mine.sort_by([("namespace", "ascending"), ("id", "ascending")]).combine_chunks()
 
 
-def kill(folder: Path, database: str, files: list[Path], *, servers: int, kills: int, seed: int) -> list[str]:
+def kill(
+    folder: Path, database: str, files: list[Path], *, servers: int, kills: int, minutes: float, seed: int
+) -> list[str]:
     """Fill a shop, kill its servers in the midst of runs, and answer what is wrong afterwards."""
     shop = Shop(folder, database)
     shop.fill(files, servers)
     store = open_store(database)
     try:
         shop.instance = history(store)[0].instance_id
-        hit = disturb(shop, store, kills, random.Random(seed))
+        hit = disturb(shop, store, kills, minutes, random.Random(seed))
         found = list(faults(shop, store))
         print(f"{hit.total()} kills in {dict(hit)}; {len(history(store))} runs; faults: {found or 'none'}", flush=True)
         return found
@@ -252,6 +259,7 @@ def kill(folder: Path, database: str, files: list[Path], *, servers: int, kills:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--minutes", type=float, default=600, help="stop killing after these")
     parser.add_argument("--servers", type=int, default=1, help="1: SQLite; more: they share a PostgreSQL")
     parser.add_argument("--profiles", type=int, default=600)
     parser.add_argument("--seed", type=int, default=1)
@@ -268,6 +276,7 @@ def main() -> None:
                 sorted(made.glob("events-*")),
                 servers=chosen.servers,
                 kills=chosen.kills,
+                minutes=chosen.minutes,
                 seed=chosen.seed,
             )
     sys.exit(1 if found else 0)

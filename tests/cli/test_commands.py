@@ -292,3 +292,32 @@ def test_users_are_made_given_passwords_and_shut_out(terminal):
             assert visitor(connection, session.secret, now=workspace.clock(), address=None) is None
     assert "no user 'bob'" in terminal("users", "disable", "bob").err
     assert "at least 12" in terminal("users", "create", "bob", "--role", "view", "--password", "short").err
+
+
+def test_the_log_is_shown_and_written_and_the_store_is_kept_and_restored(terminal, tmp_path):
+    terminal("tokens", "create", "--name", "nightly", "--role", "view")
+    assert "nightly" in terminal("audit").out
+    assert [entry["action"] for entry in terminal("audit", "--json").json] == ["token.create"]
+    assert terminal("audit", "--since", "2124-01-01", "--json").json == []
+    assert terminal("audit", "-o", tmp_path / "log.csv").code == 0
+    assert "token.create" in (tmp_path / "log.csv").read_text()
+    assert terminal("audit", "-o", tmp_path / "log.xlsx").code == 2
+    file = tmp_path / "likelier.backup.gz"
+    assert terminal("backup", file).code == 0
+    assert file.stat().st_mode & 0o077 == 0
+    assert terminal("restore", file).code == 2
+    other = type(terminal)(tmp_path / "other")
+    assert other("restore", file, "--json").json["rows"]["tokens"] == 1
+    assert next(entry["action"] for entry in other("audit", "--json").json) == "store.restore"
+    assert [token["name"] for token in other("tokens", "list", "--json").json] == ["nightly"]
+    assert other("restore", tmp_path / "nothing.gz").code == 1
+
+
+def test_the_doctor_says_what_to_do_and_fails_when_there_is_trouble(terminal, tmp_path):
+    terminal("runs")
+    terminal.home.chmod(0o700)
+    well = terminal("doctor", "--json")
+    assert (well.code, {found["verdict"] for found in well.json} <= {"ok", "warning"}) == (0, True)
+    assert "What to do" in terminal("doctor").out
+    (terminal.home / "likelier.db").write_bytes(b"nonsense" * 100)
+    assert terminal("doctor").code == 1

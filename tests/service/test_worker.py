@@ -3,7 +3,7 @@
 from likelier.runs.owners import this_process
 from likelier.runs.records import State
 from likelier.service.instances import create_instance
-from likelier.service.worker import SCRATCH, release_orphans, tidy
+from likelier.service.worker import OWNER, SCRATCH, release_orphans, tidy
 from likelier.store import runs
 from likelier.store.runs import Ledger
 
@@ -20,14 +20,19 @@ def state(workspace, run):
         return runs.find(connection, run.id).state
 
 
-def test_folders_of_runs_that_are_over_are_removed(workspace, ann, make):
+def test_folders_of_runs_that_are_over_and_of_processes_that_are_gone_are_removed(workspace, ann, make):
     _, run = create_instance(workspace, ann, make())
     folder = workspace.settings.runs
-    for name in (run.id, run.id + SCRATCH, "over", "over" + SCRATCH):
+    for name in (run.id, "over"):
         (folder / name / "train").mkdir(parents=True)
+    for name, owner in (("gone", ONE_THAT_IS_GONE), ("after its run", this_process("x"))):
+        (folder / (name + SCRATCH)).mkdir()
+        (folder / (name + SCRATCH) / OWNER).write_text(owner)
+    (folder / ("just made" + SCRATCH)).mkdir()
     (folder / "over.error.txt").write_text("what went wrong is kept")
     tidy(workspace)
-    assert {path.name for path in folder.iterdir()} == {run.id, run.id + SCRATCH, "over.error.txt"}
+    left = {run.id, "after its run" + SCRATCH, "just made" + SCRATCH, "over.error.txt"}
+    assert {path.name for path in folder.iterdir()} == left
 
 
 def test_a_run_whose_process_is_gone_goes_back_into_the_queue(workspace, ann, make):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Header, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
@@ -23,7 +23,7 @@ from likelier.api.requests import Route, received, takes_much, tells_a_secret
 from likelier.errors import UnknownNameError
 from likelier.events.stream import Sent
 from likelier.instance import make_instance
-from likelier.service import data, drafts, instances, ondemand, profiles, reports, runs, scores, segments
+from likelier.service import audits, data, drafts, instances, ondemand, profiles, reports, runs, scores, segments
 from likelier.service.instances import Edit
 from likelier.service.intake import Intake
 from likelier.service.overview import Overview, overview, overviews
@@ -406,25 +406,39 @@ def list_members(segment: str, _: Reader, work: Work, limit: Limit = 100, after:
 # ---- access --------------------------------------------------------------------------------------------------------
 
 
-@routes.get("/audit", response_model=wire.Page[wire.AuditEntry])
-def list_audit(
-    _: Auditor,
-    work: Work,
+def _wanted(
     actor: str | None = None,
     action: str | None = None,
     object_type: str | None = None,
     object_id: str | None = None,
     since: str | None = None,
     until: str | None = None,
-    limit: Limit = 100,
-    after: After = None,
-) -> dict[str, Any]:
-    """List who did what, newest first."""
+) -> audit.Filter:
     moments = {key: parse_moment(text) if text else None for key, text in (("since", since), ("until", until))}
-    wanted = audit.Filter(actor, action, object_type, object_id, **moments)
+    return audit.Filter(actor, action, object_type, object_id, **moments)
+
+
+Wanted = Annotated[audit.Filter, Depends(_wanted)]
+
+
+@routes.get("/audit", response_model=wire.Page[wire.AuditEntry])
+def list_audit(_: Auditor, work: Work, wanted: Wanted, limit: Limit = 100, after: After = None) -> dict[str, Any]:
+    """List who did what, newest first."""
     with work.store.read() as connection:
         found = audit.page(connection, wanted, before=after, limit=limit + 1)
     return _page([{**vars(entry), "at": entry.at.isoformat()} for entry in found], limit, "id")
+
+
+@routes.get("/audit/export", response_class=StreamingResponse, responses=file_answer())
+def export_audit(
+    actor: Auditor,
+    work: Work,
+    wanted: Wanted,
+    form: Annotated[Literal["jsonl", "csv"], Query(alias="format")] = "jsonl",
+) -> StreamingResponse:
+    """The whole log, or what is wanted of it, as a file; which is logged."""
+    headers = {"content-disposition": f'attachment; filename="audit.{form}"'}
+    return StreamingResponse(audits.export_log(work, actor, wanted, form), media_type=MEDIA[form], headers=headers)
 
 
 @routes.get("/tokens", response_model=wire.Page[wire.Token])

@@ -25,7 +25,7 @@ from likelier.cli.frame import (
     screen,
     tell_failure,
 )
-from likelier.cli.operating import backup, doctor, restore
+from likelier.cli.operating import audit, backup, doctor, restore
 from likelier.cli.segments import segments
 from likelier.errors import UsageError
 from likelier.runs.records import Failure, State
@@ -47,7 +47,7 @@ app = typer.Typer(
 
 for group in (segments, tokens, users):
     app.add_typer(group)
-for command in (doctor, backup, restore):
+for command in (doctor, backup, restore, audit):
     app.command()(command)
 app.command()(judging.backtest)
 app.command()(judging.performance)

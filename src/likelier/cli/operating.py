@@ -1,4 +1,4 @@
-"""The commands of whoever operates likelier: doctor, backup, restore."""
+"""The commands of whoever operates likelier: doctor, backup, restore, audit."""
 # ruff: noqa: FBT002, PLC0415 - a flag of typer is a boolean parameter; each command loads what it needs
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from rich.text import Text
 from likelier.access.identity import person_at_the_keyboard
 from likelier.cli.frame import WORK_FAILED, Home, Json, margin, opened, plain, print_json, screen
 from likelier.cli.show import grid
+from likelier.errors import UsageError
 from likelier.settings import read_settings
+from likelier.timespan import parse_moment
 
 BackupFile = Annotated[Path, typer.Argument(metavar="FILE", help="Such as likelier.backup.gz.")]
 
@@ -61,3 +63,43 @@ def _told(rows: Mapping[str, int], file: Path, verb: str, *, json: bool) -> None
         print_json({"file": str(file), "rows": dict(rows)})
     else:
         margin().print(f"{sum(rows.values()):,} rows of {len(rows)} tables {verb} {file}.", markup=False)
+
+
+def audit(
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .jsonl or .csv file to write.")
+    ] = None,
+    actor: Annotated[str | None, typer.Option(help="Only what this one did.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this, such as scores.export.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="DATE", help="From this moment on.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="DATE", help="Before this moment.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many are shown; a file gets them all.")] = 50,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Show who did what, when, from where, newest first; or write it to a file, which is logged."""
+    from likelier.service.audits import FORMATS, export_log
+    from likelier.service.files import whole_file
+    from likelier.store import audit as log
+
+    begin, end = (parse_moment(text) if text else None for text in (since, until))
+    wanted = log.Filter(actor=actor, action=action, since=begin, until=end)
+    with opened(home) as workspace:
+        if output:
+            form = output.suffix.lower().removeprefix(".")
+            if form not in FORMATS:
+                raise UsageError(f"'{output.name}' names no format. End it in .jsonl or .csv.")
+            with whole_file(output) as file:
+                file.writelines(export_log(workspace, person_at_the_keyboard(), wanted, form))
+            margin().print(f"The log is in {output}.", markup=False)
+            return
+        with workspace.store.read() as connection:
+            found = log.page(connection, wanted, limit=limit)
+    if json:
+        print_json([vars(entry) for entry in found])
+        return
+    table = grid("When", "Who", "From", "Did", "To", "Before", "After")
+    for entry in found:
+        cells = (entry.actor, entry.address or "", entry.action, entry.object_name, entry.before, entry.after)
+        table.add_row(f"{entry.at:%Y-%m-%d %H:%M:%S}", *(plain("" if cell is None else cell) for cell in cells))
+    screen().print(table)

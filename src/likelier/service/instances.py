@@ -207,6 +207,7 @@ def _change(
         raise UsageError(f"'{found.name}' is finished, and cannot be a draft again.")
     if asks_the_same and life_of(found) == life_of(wanted) and status == found.status and edit.timing is None:
         return found
+    timing = _timing(connection, found)
     version = found.version + (not asks_the_same)
     changed = replace(found, version=version, status=status, **next_revision(found, workspace), **life_of(wanted))
     stored.edit(connection, changed, was=found.revision)
@@ -220,10 +221,15 @@ def _change(
         "instance.edit",
         thing(changed),
         now=workspace.clock(),
-        before={**whole.dump(), "status": str(found.status)},
-        after={**wanted.dump(), "status": str(status), **({"timing": edit.timing} if edit.timing else {})},
+        before={**whole.dump(), "status": str(found.status), "timing": timing},
+        after={**wanted.dump(), "status": str(status), "timing": _timing(connection, changed)},
     )
     return changed
+
+
+def _timing(connection: Connection, instance: stored.Instance) -> dict[str, Any] | None:
+    found = schedules.find(connection, instance.id)
+    return asdict(found[0]) if found else None
 
 
 def add_version(

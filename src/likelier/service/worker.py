@@ -23,7 +23,7 @@ from pathlib import Path
 from likelier.access.identity import SCHEDULER
 from likelier.errors import LikelierError
 from likelier.logs import write_lines
-from likelier.runs.owners import is_gone
+from likelier.runs.owners import is_gone, this_process
 from likelier.runs.records import LeaseLostError, Run, State
 from likelier.service.runs import claim, queue_run
 from likelier.service.workspace import Workspace, open_workspace
@@ -35,6 +35,7 @@ from likelier.store.runs import Ledger
 
 LOOK_SECONDS = 1.0
 SCRATCH = ".scratch"
+OWNER = "owner"
 log = logging.getLogger(__name__)
 
 
@@ -69,8 +70,16 @@ def tidy(workspace: Workspace) -> None:
         with workspace.store.read() as connection:
             under_way = {run.id for run in records.waiting(connection)}
         for folder in folders:
-            if folder.name.removesuffix(SCRATCH) not in under_way:
+            if _is_left(folder) if folder.name.endswith(SCRATCH) else folder.name not in under_way:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_left(scratch: Path) -> bool:
+    """Whether its process is gone; one that has ended its run may still be at what comes after it."""
+    try:
+        return is_gone((scratch / OWNER).read_text(encoding="utf-8"))
+    except OSError:  # not there yet
+        return False
 
 
 class Worker:
@@ -155,6 +164,7 @@ def _scratch(folder: Path) -> Iterator[None]:
     """Let this process keep what it spills where it is found and removed when the process is killed."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    (folder / OWNER).write_text(this_process("scratch"), encoding="utf-8")
     tempfile.tempdir = str(folder)
     try:
         yield
@@ -163,7 +173,9 @@ def _scratch(folder: Path) -> Iterator[None]:
 
 
 def _end_with_the_server() -> None:
-    sys.stdin.buffer.read()
+    # Not by `sys.stdin`: a thread that waits in it holds a lock that the interpreter wants when it ends.
+    while os.read(0, 1024):
+        pass
     os._exit(1)
 
 
