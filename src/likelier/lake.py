@@ -62,6 +62,7 @@ class Snapshot:
     version: int
     files: tuple[str, ...]
     schema: pa.Schema
+    rows: int
     newest: dt.datetime | None
     """The greatest `timestamp`, to the millisecond, when every file tells its own."""
 
@@ -161,7 +162,7 @@ class Lake:
         if table_now is None:
             return None
         version, schema = table_now.version(), pa.schema(table_now.schema().to_arrow())
-        found = Snapshot(version, tuple(table_now.file_uris()), schema, _newest(table_now))
+        found = Snapshot(version, tuple(table_now.file_uris()), schema, table_now.count(), _newest(table_now))
         _snapshots[self.root, table] = (filesystem.get_file_info(_entry(log, version)).mtime_ns, found)
         return found
 
@@ -171,22 +172,25 @@ class Lake:
         return filesystem, f"{root}/{name}"
 
     def exists(self, table: str) -> bool:
-        return DeltaTable.is_deltatable(self._uri(table))
+        return self.snapshot(table) is not None
 
     def version(self, table: str) -> int:
         """Number the newest version; -1 when there is no such table."""
-        found = self._find(table)
-        return -1 if found is None else found.version()
+        found = self.snapshot(table)
+        return -1 if found is None else found.version
 
     def files(self, table: str, version: int | None = None) -> list[str]:
         """List the Parquet files that hold the table's rows, as the engine reads them."""
-        return list(self._at(table, version).file_uris())
+        known = self._known(table, version)
+        return list(known.files if known else self._at(table, version).file_uris())
 
     def schema(self, table: str, version: int | None = None) -> pa.Schema:
-        return pa.schema(self._at(table, version).schema().to_arrow())
+        known = self._known(table, version)
+        return known.schema if known else pa.schema(self._at(table, version).schema().to_arrow())
 
     def rows(self, table: str, version: int | None = None) -> int:
-        return self._at(table, version).count()
+        known = self._known(table, version)
+        return known.rows if known else self._at(table, version).count()
 
     def held(self, table: str, batches: Iterable[str]) -> set[str]:
         """Tell which of these batches were appended."""
@@ -233,6 +237,11 @@ class Lake:
 
     def _uri(self, table: str) -> str:
         return f"{self.root.rstrip('/')}/{table}"
+
+    def _known(self, table: str, version: int | None) -> Snapshot | None:
+        """Give the newest version when it is the one that is asked for."""
+        found = self.snapshot(table)
+        return found if found is not None and version in (None, found.version) else None
 
     def _find(self, table: str) -> DeltaTable | None:
         try:

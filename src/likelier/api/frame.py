@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Annotated, Any
 from urllib.parse import unquote
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from likelier.access import tokens, users
 from likelier.access.identity import Actor
@@ -53,7 +54,11 @@ def workspace_of(request: Request) -> Workspace:
     return workspace
 
 
-Work = Annotated[Workspace, Depends(workspace_of)]
+async def _work(request: Request) -> Workspace:
+    return workspace_of(request)  # not worth a thread
+
+
+Work = Annotated[Workspace, Depends(_work)]
 
 
 def visitor_of(workspace: Workspace, request: Request) -> Actor | None:
@@ -159,15 +164,33 @@ def _unexpected(request: Request, _: Exception) -> Response:
     return problem(request, 500, "Failed", "Something went wrong that should not; the server's log says what.")
 
 
+CAREFUL = {"x-content-type-options": "nosniff", "x-frame-options": "DENY", "referrer-policy": "same-origin"}
+
+
 def protect(app: FastAPI) -> None:
     """Give every answer an id and the headers that keep browsers careful."""
+    app.add_middleware(_Protected)
 
-    @app.middleware("http")
-    async def headers(request: Request, go_on: Callable[[Request], Any]) -> Response:
-        request.state.id = request_id.get() or secrets.token_hex(8)
-        answer: Response = await go_on(request)
-        answer.headers["x-request-id"] = request.state.id
-        answer.headers.setdefault("x-content-type-options", "nosniff")
-        answer.headers.setdefault("x-frame-options", "DENY")
-        answer.headers.setdefault("referrer-policy", "same-origin")
-        return answer
+
+class _Protected:
+    """Adds headers as an answer begins."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        name = request_id.get() or secrets.token_hex(8)
+        scope.setdefault("state", {})["id"] = name
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = name
+                for key, value in CAREFUL.items():
+                    headers.setdefault(key, value)
+            await send(message)
+
+        await self._app(scope, receive, sent)

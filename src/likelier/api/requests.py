@@ -39,7 +39,7 @@ def tells_a_secret(endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
-def _documented(
+async def _documented(
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -67,7 +67,9 @@ class Route(APIRoute):
             key = request.headers.get(KEY) if request.method == "POST" else None
             if key and len(key) <= 255:
                 return await _once(request, key, handler, largest=LARGE if much else SMALL, secret=secret)
-            return await handler(request if much else _again(request, await received(request, SMALL)))
+            if much or request.method == "GET":
+                return await handler(request)
+            return await handler(_again(request, await received(request, SMALL)))
 
         return handle
 

@@ -1,6 +1,15 @@
 """Datasets: named sets of events, or of what is known about profiles."""
 
-from likelier.datasets.dataset import Dataset, Kind, list_datasets, open_dataset, read_dataset, read_rejects, table_of
+from likelier.datasets.dataset import (
+    Dataset,
+    Kind,
+    list_datasets,
+    open_dataset,
+    read_dataset,
+    read_rejects,
+    rejects_of,
+    table_of,
+)
 from likelier.datasets.description import describe
 from likelier.datasets.trails import forget_rows, person_rows, publish_rows
 from likelier.events.schema import Field, FieldType
@@ -18,5 +27,6 @@ __all__ = [
     "publish_rows",
     "read_dataset",
     "read_rejects",
+    "rejects_of",
     "table_of",
 ]

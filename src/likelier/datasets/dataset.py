@@ -44,6 +44,11 @@ def table_of(name: str, kind: Kind) -> str:
     return f"datasets/{name}/{kind}"
 
 
+def rejects_of(name: str) -> str:
+    """Name the table of the rows of a dataset that were set aside."""
+    return f"datasets/{name}/{REJECTS_TABLE}"
+
+
 def open_dataset(lake: Lake, name: str, version: int | None = None) -> Dataset:
     """Open a dataset at its newest version or the one given."""
     for kind in KINDS:
@@ -93,7 +98,7 @@ def read_rejects(engine: Engine, lake: Lake, dataset: Dataset) -> ibis.Table:
 
     Those of a batch that was killed before its rows were appended do not count yet.
     """
-    table = f"datasets/{dataset.name}/{REJECTS_TABLE}"
+    table = rejects_of(dataset.name)
     if not lake.exists(table):
         return engine.values(REJECTS.empty_table())
     found = engine.read(lake.files(table)).select(*REJECTS.names)

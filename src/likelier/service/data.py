@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 from likelier.access.audit import Thing, record
 from likelier.access.identity import Actor
-from likelier.backend import Engine
-from likelier.datasets import Dataset, describe, list_datasets, open_dataset, read_dataset
+from likelier.datasets import Dataset, describe, list_datasets, open_dataset, read_dataset, rejects_of
 from likelier.events.ingest import IngestResult, ingest
 from likelier.events.known import KnownIds
 from likelier.events.mapping import load_mapping
 from likelier.service import meters
+from likelier.service.remembered import Remembered
 from likelier.service.workspace import Workspace
 
 
@@ -59,21 +59,39 @@ def note_ingest(workspace: Workspace, actor: Actor, name: str, done: IngestResul
 
 def dataset_list(workspace: Workspace, *, after: str = "", limit: int | None = None) -> list[dict[str, Any]]:
     """Each dataset by name, with its kind, rows, dates and identities; those that come after a name."""
-    with workspace.engine() as engine:
-        found = [dataset for dataset in list_datasets(workspace.lake) if dataset.name > after]
-        return [_brief(engine, workspace, dataset) for dataset in found[:limit]]
+    found = [dataset for dataset in list_datasets(workspace.lake) if dataset.name > after]
+    return [_brief(workspace, dataset) for dataset in found[:limit]]
 
 
 def describe_dataset(workspace: Workspace, name: str) -> dict[str, Any]:
     """One dataset with its fields, how complete they are over the last year, and a few rows."""
     dataset = open_dataset(workspace.lake, name)
-    with workspace.engine() as engine:
-        return describe(engine, workspace.lake, dataset)
+
+    def describe_it() -> dict[str, Any]:
+        with workspace.engine() as engine:
+            return describe(engine, workspace.lake, dataset)
+
+    rejects = workspace.lake.version(rejects_of(name))
+    return _descriptions.get((*_version(workspace, dataset), rejects), describe_it)
 
 
-def _brief(engine: Engine, workspace: Workspace, dataset: Dataset) -> dict[str, Any]:
-    table = read_dataset(engine, workspace.lake, dataset)
-    dates = engine.table(table.aggregate(first=table["timestamp"].min(), last=table["timestamp"].max())).to_pylist()[0]
+# What is in a version of a dataset never changes.
+_dates: Remembered[dict[str, Any]] = Remembered(1000)
+_descriptions: Remembered[dict[str, Any]] = Remembered(100)
+
+
+def _version(workspace: Workspace, dataset: Dataset) -> tuple[str, str, str, int]:
+    return workspace.lake.root, dataset.name, dataset.kind, dataset.version
+
+
+def _brief(workspace: Workspace, dataset: Dataset) -> dict[str, Any]:
+    def look() -> dict[str, Any]:
+        with workspace.engine() as engine:
+            table = read_dataset(engine, workspace.lake, dataset)
+            dates = table.aggregate(first=table["timestamp"].min(), last=table["timestamp"].max())
+            return dict(engine.table(dates).to_pylist()[0])
+
+    dates = _dates.get(_version(workspace, dataset), look)
     return {
         "name": dataset.name,
         "kind": dataset.kind,

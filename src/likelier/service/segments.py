@@ -23,6 +23,7 @@ from likelier.profiles.rules import segments_in
 from likelier.profiles.text import write_rule
 from likelier.runs.records import Run
 from likelier.service.files import whole_file
+from likelier.service.remembered import Remembered
 from likelier.service.scene import Wanted, cohort_table, members_shelf, members_shelves, members_table, opened_scene
 from likelier.service.scores import FORMATS
 from likelier.service.workspace import Workspace
@@ -171,10 +172,19 @@ def segment_members(workspace: Workspace, name: str, *, after: str = "", limit: 
         raise UsageError(f"A page of {limit} members is not possible. Ask for 1 to 10000.")
     with opened_scene(workspace) as scene:
         segment = scene.find(name)
-        found = scene.snapshot(segment, scene.current(segment))
-        following = found.filter(found.id > after) if after else found
-        rows = scene.engine.table(following.order_by("id").limit(limit + 1)).to_pylist()
+        count = scene.current(segment)
+
+        def read() -> list[dict[str, Any]]:
+            found = scene.snapshot(segment, count)
+            following = found.filter(found.id > after) if after else found
+            return scene.engine.table(following.order_by("id").limit(limit + 1)).to_pylist()
+
+        rows = _pages.get((workspace.lake.root, count.snapshot, after, limit), read)
     return {"items": rows[:limit], "next": rows[limit - 1]["id"] if len(rows) > limit else None}
+
+
+# Who was a member when a segment was evaluated never changes.
+_pages: Remembered[list[dict[str, Any]]] = Remembered(200)
 
 
 def export_segment(workspace: Workspace, actor: Actor, name: str, path: Path, *, kept_back: bool = False) -> int:
