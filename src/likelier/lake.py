@@ -208,7 +208,12 @@ class Lake:
 
     def delete(self, table: str, predicate: str) -> int:
         """Delete the rows that satisfy a Delta predicate, in one commit, and say how many."""
-        deleted = self._at(table, None).delete(predicate, post_commithook_properties=KEEP_LOGS)
+        try:
+            deleted = self._at(table, None).delete(
+                predicate, post_commithook_properties=KEEP_LOGS, writer_properties=WRITTEN
+            )
+        except CommitFailedError as error:
+            raise ConflictError(f"The table {table} was changed meanwhile.") from error
         return int(deleted["num_deleted_rows"])
 
     def sizes(self, table: str) -> list[int]:

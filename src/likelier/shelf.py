@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import uuid
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -45,6 +45,16 @@ def write_shelf(lake: Lake, name: str, reader: pa.RecordBatchReader, key: str) -
         return rows
 
     return put_whole(lake, name, write)
+
+
+def take_off(lake: Lake, name: str, gone: Callable[[pa.RecordBatch], pa.Array]) -> int:
+    """Write a shelf anew without the rows that are `gone`, and say how many those were; 0 when it is not there."""
+    shelf = open_shelf(lake, name)
+    if shelf is None or not (lost := sum(pc.sum(gone(block)).as_py() or 0 for block in shelf.blocks())):
+        return 0
+    kept = (block.filter(pc.invert(gone(block))) for block in shelf.blocks())
+    write_shelf(lake, name, pa.RecordBatchReader.from_batches(shelf.schema, kept), shelf.key)
+    return int(lost)
 
 
 def put_whole(lake: Lake, name: str, write: Callable[[Any], Any]) -> Any:
@@ -106,6 +116,17 @@ class Shelf:
         reader = pa.ipc.open_file(file, options=_READ)
         _, told = reader.get_batch_with_custom_metadata(reader.num_record_batches - 1)
         return cls(reader, told[b"key"].decode(), _unpacked(told[b"firsts"]))
+
+    @property
+    def key(self) -> str:
+        return self._key
+
+    def blocks(self) -> Iterator[pa.RecordBatch]:
+        """Give all rows, a block at a time."""
+        for place in range(len(self._firsts)):
+            with self._one_at_a_time:
+                block = self._reader.get_batch(place)
+            yield block
 
     @property
     def schema(self) -> pa.Schema:

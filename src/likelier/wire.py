@@ -293,6 +293,33 @@ class Profile(Answer):
     fresh: FreshScore | None = None
 
 
+class PersonalData(Answer):
+    """All that is known of a person."""
+
+    namespace: str
+    id: str
+    as_of: dt.datetime
+    ids: list[dict[str, str]]
+    shared_ids: list[dict[str, str]] = Field(description="Ids beside theirs that others have as well; left alone.")
+    events: list[dict[str, Any]]
+    attributes: list[dict[str, Any]]
+    scores: list[dict[str, Any]]
+    segments: list[dict[str, Any]]
+    hold_outs: list[dict[str, Any]]
+    set_aside: list[dict[str, Any]]
+
+
+class Erasure(Answer):
+    """What was deleted of a person, without their ids."""
+
+    erasure: str
+    namespace: str
+    ids: int
+    shared_ids: int
+    deleted: dict[str, int] = Field(examples=[{"events": 12, "scores": 3}])
+    left: list[dict[str, Any]] = Field(description="Where in the store somebody wrote one of the ids.")
+
+
 class Segment(Answer):
     """A rule that says who belongs, and how many did when it was last evaluated."""
 

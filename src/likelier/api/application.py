@@ -12,6 +12,7 @@ from likelier.access.provider import provider_of
 from likelier.api.document import document, name_of
 from likelier.api.frame import protect, tell_problems
 from likelier.api.operations import operations, watch
+from likelier.api.privacy import privacy
 from likelier.api.routes import routes
 from likelier.api.sign_in import doors
 from likelier.service.intake import Intake
@@ -35,6 +36,7 @@ def make_app(workspace: Workspace) -> FastAPI:
     protect(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.include_router(routes)
+    app.include_router(privacy)
     app.include_router(doors)
     app.include_router(operations)
     watch(app)

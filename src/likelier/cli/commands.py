@@ -26,6 +26,7 @@ from likelier.cli.frame import (
     tell_failure,
 )
 from likelier.cli.operating import audit, backup, doctor, restore
+from likelier.cli.privacy import privacy
 from likelier.cli.segments import segments
 from likelier.errors import UsageError
 from likelier.runs.records import Failure, State
@@ -45,7 +46,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for group in (segments, tokens, users):
+for group in (privacy, segments, tokens, users):
     app.add_typer(group)
 for command in (doctor, backup, restore, audit):
     app.command()(command)

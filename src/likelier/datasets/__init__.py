@@ -11,7 +11,7 @@ from likelier.datasets.dataset import (
     table_of,
 )
 from likelier.datasets.description import describe
-from likelier.datasets.trails import forget_rows, person_rows, publish_rows
+from likelier.datasets.trails import forget_rows, is_published, person_rows, publish_rows
 from likelier.events.schema import Field, FieldType
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Kind",
     "describe",
     "forget_rows",
+    "is_published",
     "list_datasets",
     "open_dataset",
     "person_rows",

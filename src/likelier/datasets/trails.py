@@ -23,6 +23,7 @@ from urllib.parse import quote
 import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.fs
 
 from likelier.backend import Engine
 from likelier.datasets.dataset import Dataset, read_files
@@ -88,13 +89,18 @@ def _of(rows: pa.Table, counting: tuple[Covered, ...], part: Part) -> pa.Table:
     return rows.drop_columns([KEY, FILE])
 
 
-def publish_rows(engine: Engine, lake: Lake, dataset: Dataset) -> None:
-    """Put what came since the last time on shelves, for every namespace, and make them the valid ones at once."""
+def publish_rows(engine: Engine, lake: Lake, dataset: Dataset, *, strictly: bool = False) -> None:
+    """Put what came since the last time on shelves, for every namespace, and make them the valid ones at once.
+
+    `strictly`, no shelf stays that has any row which does not count any more, nor one that nobody looks at.
+    """
     snapshot = _newest(lake, dataset)
     files = {_name(file): file for file in snapshot.files}
     before = _published(lake, dataset)
     after = {
-        namespace: _grown(engine, lake, dataset, namespace, files, snapshot, list(before.get(namespace, ())))
+        namespace: _grown(
+            engine, lake, dataset, namespace, files, snapshot, _usable(before.get(namespace, ()), files, strictly)
+        )
         for namespace in dataset.namespaces
     }
     if after != before:
@@ -102,6 +108,13 @@ def publish_rows(engine: Engine, lake: Lake, dataset: Dataset) -> None:
         put_whole(lake, _manifest(dataset), lambda sink: sink.write(json.dumps(document).encode()))
         for part in _all(before) - _all(after):
             remove(lake, part.shelf)
+    if strictly:
+        _clear(lake, dataset, {part.shelf for part in _all(after)})
+
+
+def is_published(lake: Lake, dataset: Dataset) -> bool:
+    """Whether any of a dataset's rows are on shelves."""
+    return bool(_published(lake, dataset))
 
 
 def forget_rows(lake: Lake, dataset: Dataset) -> None:
@@ -143,6 +156,20 @@ def _grown(
     numbered = wanted.mutate(**{FILE: _number(wanted)}).order_by([KEY, "timestamp"])
     write_shelf(lake, shelf, engine.stream(numbered), KEY)
     return [*kept, Part(shelf, counted)]
+
+
+def _usable(parts: Sequence[Part], files: Container[str], strictly: bool) -> list[Part]:  # noqa: FBT001
+    return [part for part in parts if not strictly or len(part.within(files)) == len(part.covers)]
+
+
+def _clear(lake: Lake, dataset: Dataset, valid: Container[str]) -> None:
+    """Remove the shelves that were written for a manifest that never came."""
+    for namespace in lake.names(_folder(dataset)):
+        filesystem, folder = lake.place(f"{_folder(dataset)}/{namespace}")
+        for item in filesystem.get_file_info(pa.fs.FileSelector(folder)):
+            name = f"{_folder(dataset)}/{namespace}/{item.base_name}"
+            if name not in valid:
+                remove(lake, name)
 
 
 def _rows(covered: Sequence[Covered]) -> int:

@@ -50,6 +50,11 @@ def fetch_scorer(lake: Lake, instance_id: str, run_id: str, folder: Path) -> boo
     return True
 
 
+def scores_shelves(lake: Lake) -> list[str]:
+    """Name the shelf of every run that has one, or had."""
+    return [_shelf(one, run_id) for one in lake.names("profiles") for run_id in lake.names(_folder(one))]
+
+
 def withdraw(lake: Lake, instance_id: str, *, but: tuple[str, ...] = ()) -> None:
     """Take away what was published of an instance's runs, but for some."""
     for run_id in lake.names(_folder(instance_id)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from likelier.store.tables import Moment, audit
 
 PATIENCE = 30.0
 AUDITED = "0003"  # before it there was no log
-HEAD = "0005"
+HEAD = "0006"
 _MIGRATION_LOCK = 0x6C696B656C696572  # "likelier": PostgreSQL names its advisory locks by numbers
 
 
@@ -49,6 +49,12 @@ class Store:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def let_go(self) -> None:
+        """Keep nothing of what was deleted in a log of changes; PostgreSQL sees to its own."""
+        if self.url.drivername == "sqlite":
+            with _explained(), closing(self._engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @property
     def place(self) -> str:
@@ -125,6 +131,7 @@ def _engine(url: URL) -> sa.Engine:
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten, not only out of sight
 
 
 def _begin_sqlite(connection: Connection) -> None:

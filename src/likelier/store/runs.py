@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from likelier.phrases import dump, load, say
 from likelier.runs.records import ACTIVE, Failure, Lease, LeaseLostError, Progress, Run, RunCancelledError, State
+from likelier.store import erasures
 from likelier.store.database import Store
 from likelier.store.tables import insights, instances, runs
 
@@ -169,7 +170,7 @@ class Ledger:
         with self._store.write() as connection:
             claimed = connection.execute(
                 sa.update(runs)
-                .where(runs.c.id == run_id, free)
+                .where(runs.c.id == run_id, free, ~erasures.is_under_way(now))
                 .values(
                     state=State.RUNNING,
                     owner=owner,

@@ -227,3 +227,16 @@ hold_outs = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("created_by", sa.Text, nullable=False),
 )
+
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("salt", sa.String(32), nullable=False),
+    sa.Column("digests", sa.JSON, nullable=False),
+    sa.Column("requested_at", Moment, nullable=False),
+    sa.Column("requested_by", sa.Text, nullable=False),
+    sa.Column("busy_until", Moment),
+    sa.Column("finished_at", Moment),
+    sa.Column("counts", sa.JSON),
+)
