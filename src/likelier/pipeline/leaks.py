@@ -98,9 +98,10 @@ def _giveaways(witnesses: Witnesses) -> Iterator[Leak]:
         labels = witnesses.labels[mine]
         if min(labels.sum(), (~labels).sum()) < LEAST_OF_EACH:
             continue
+        then, now = matrix[mine].T.copy(), coming[theirs].T.copy()  # a row a feature: each is read as a whole
         for columns in _columns_of_factors(witnesses.features):
             feature = witnesses.features.features[columns[0]]
-            places, rates = _rates(*_as_one(witnesses.features, columns, matrix[mine], coming[theirs]), labels)
+            places, rates = _rates(*_as_one(witnesses.features, columns, then, now), labels)
             pairs = separation(rates[places[: len(labels)]], labels)
             if pairs < NEAR_PERFECT:
                 continue
@@ -169,12 +170,12 @@ def _columns_of_factors(features: FeatureSet) -> Iterator[list[int]]:
 
 
 def _as_one(
-    features: FeatureSet, columns: list[int], matrix: np.ndarray, coming: np.ndarray
+    features: FeatureSet, columns: list[int], then: np.ndarray, now: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     if features.features[columns[0]].kind != Kind.TRAIT_IS:
-        return matrix[:, columns[0]], coming[:, columns[0]]
+        return then[columns[0]], now[columns[0]]
     places = np.arange(1, len(columns) + 1)
-    return matrix[:, columns] @ places, coming[:, columns] @ places
+    return places @ then[columns], places @ now[columns]
 
 
 def _followers(witnesses: Witnesses) -> Iterator[Leak]:
