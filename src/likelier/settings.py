@@ -50,6 +50,8 @@ class Settings:
         2.0, "Days that events may come in late: figures of an outcome window are provisional until then."
     )
 
+    webhook_secret: str = _row("", "Secret under which the batches of webhooks are signed.", secret=True)
+
     public_url: str = _row(
         "", "Address at which browsers reach the server, such as https://likelier.example.com. Default: as they say."
     )

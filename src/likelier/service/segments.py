@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import ibis
+
 from likelier.access.audit import Thing, record
 from likelier.access.identity import Actor
 from likelier.backend import Engine
@@ -24,7 +26,15 @@ from likelier.profiles.text import write_rule
 from likelier.runs.records import Run
 from likelier.service.files import whole_file
 from likelier.service.remembered import Remembered
-from likelier.service.scene import Wanted, cohort_table, members_shelf, members_shelves, members_table, opened_scene
+from likelier.service.scene import (
+    Scene,
+    Wanted,
+    cohort_table,
+    members_shelf,
+    members_shelves,
+    members_table,
+    opened_scene,
+)
 from likelier.service.scores import FORMATS
 from likelier.service.workspace import Workspace
 from likelier.shelf import open_shelf, remove
@@ -43,6 +53,7 @@ __all__ = [
     "list_segments",
     "segment_members",
     "segments_of",
+    "to_send",
 ]
 
 log = logging.getLogger(__name__)
@@ -198,18 +209,25 @@ def export_segment(workspace: Workspace, actor: Actor, name: str, path: Path, *,
         raise UsageError(f"'{path.name}' names no format. End it in {', '.join(f'.{name}' for name in FORMATS)}.")
     with opened_scene(workspace) as scene:
         segment = scene.find(name)
-        found = scene.snapshot(segment, scene.current(segment))
-        hold_out = stored.find_hold_out(scene.connection, segment.id)
-        if hold_out is None and kept_back:
-            raise UsageError(f"'{segment.name}' has no hold-out: nobody is kept back.")
-        if hold_out is not None:
-            back = is_kept_back(found.id, segment.id, hold_out.percent)
-            found = found.filter(back if kept_back else ~back)
+        _, found = to_send(scene, segment, kept_back=kept_back)
         with workspace.store.write() as connection:
             taken = {"format": path.suffix.removeprefix("."), "kept_back": kept_back}
             record(connection, actor, "segment.export", _thing(segment), now=workspace.clock(), after=taken)
         with whole_file(path) as file:
             return write(scene.engine.stream(found.order_by("id")), file)
+
+
+def to_send(scene: Scene, segment: Segment, *, kept_back: bool = False) -> tuple[str, ibis.Table]:
+    """Who leaves the system: the members but for those kept back, or these alone; and what names exactly them."""
+    count = scene.current(segment)
+    found, source = scene.snapshot(segment, count), count.snapshot
+    hold_out = stored.find_hold_out(scene.connection, segment.id)
+    if hold_out is None and kept_back:
+        raise UsageError(f"'{segment.name}' has no hold-out: nobody is kept back.")
+    if hold_out is not None:
+        back = is_kept_back(found.id, segment.id, hold_out.percent)
+        found, source = found.filter(back if kept_back else ~back), f"{source} {hold_out.percent:g} {kept_back}"
+    return source, found
 
 
 def segments_of(

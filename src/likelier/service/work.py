@@ -16,6 +16,7 @@ from likelier.errors import UsageError
 from likelier.instance import Instance
 from likelier.runs.execute import Bench, carry_on
 from likelier.runs.records import LeaseLostError, Run, Watch
+from likelier.service.exports import deliver_after
 from likelier.service.instances import whole_instance
 from likelier.service.outcomes import look_after
 from likelier.service.profiles import publish_after
@@ -66,6 +67,7 @@ def work_on(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> No
         return
     publish_after(workspace, run)
     evaluate_after(workspace, run)
+    deliver_after(workspace, run)
     look_after(workspace, run)
 
 

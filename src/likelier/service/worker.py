@@ -126,7 +126,7 @@ class Worker:
             free = [run for run in records.waiting(connection) if self._is_free(run)]
         if free:
             words = [sys.executable, "-m", "likelier.service.worker", free[0].id]
-            environment = _environment(self._workspace.settings)
+            environment = environment_of(self._workspace.settings)
             self._process = subprocess.Popen(words, stdin=subprocess.PIPE, env=environment)  # noqa: S603 - our own words
 
     def _is_free(self, run: Run) -> bool:
@@ -135,7 +135,8 @@ class Worker:
         return is_gone(run.lease.owner) or run.lease.until < self._workspace.clock()
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Give a further process of likelier the same settings."""
     paths = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
     named = {row.variable: str(getattr(settings, row.name)) for row in ROWS}
     others = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}

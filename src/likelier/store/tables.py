@@ -240,3 +240,32 @@ erasures = sa.Table(
     sa.Column("finished_at", Moment),
     sa.Column("counts", sa.JSON),
 )
+
+exports = sa.Table(
+    "exports",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("segment_id", sa.String(36)),
+    sa.Column("instance_id", sa.String(36)),
+    sa.Column("destination", sa.JSON, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("key", sa.String(64), nullable=False),
+    sa.Column("export", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("destination", sa.Text, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("started_by", sa.Text, nullable=False),
+    sa.Column("finished_at", Moment),
+    sa.Column("rows", sa.BigInteger),
+    sa.Column("error", sa.Text),
+)
+sa.Index("deliveries_history", deliveries.c.started_at)

@@ -1,0 +1,296 @@
+"""Segments and scores delivered outside: once, or after each run that changes them.
+
+A destination is a file or object-store URL (``members.parquet``, ``s3://bucket/scores.csv``), ``postgresql://...`` with
+a table, or an ``https://`` webhook, whose secret is the setting `webhook_secret`. ``$NAME`` and ``${NAME}`` in it stand
+for variables of the environment, so what is kept holds no password.
+
+Each attempt is recorded with its outcome. Its key follows from what is delivered (a run's scores, a segment's snapshot)
+and where, so whoever attempts the same again continues the same delivery. Deliveries after a run have a process of
+their own: neither that run nor the next one waits for a destination.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import string
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import ibis
+import pyarrow as pa
+import pyarrow.fs
+
+from likelier.access.audit import Thing, record
+from likelier.access.identity import SCHEDULER, Actor
+from likelier.errors import LikelierError, StorageError, UsageError
+from likelier.exports import postgresql, webhook
+from likelier.runs.records import Run, scores_table
+from likelier.service.files import whole_file
+from likelier.service.runs import find_published
+from likelier.service.scene import members_table, opened_scene
+from likelier.service.scores import FORMATS, read_scores
+from likelier.service.segments import to_send
+from likelier.service.worker import environment_of
+from likelier.service.workspace import Workspace, open_workspace
+from likelier.settings import read_settings
+from likelier.store import exports as stored
+from likelier.store import instances as stored_instances
+from likelier.store.exports import Delivery, Export
+
+log = logging.getLogger(__name__)
+WEB = ("http", "https")
+MODES = ("replace", "upsert")
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where rows go."""
+
+    url: str
+    table: str | None = None
+    mode: str = "replace"
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise UsageError(f"'{self.mode}' is no way to fill a table. Write replace or upsert.")
+        if self.url.startswith("$"):  # what it is turns out when the variable is read
+            return
+        if (self.table is not None) != self.is_database:
+            raise UsageError("A table goes with postgresql://..., and that with a table.")
+        if not self.is_database and not self.is_web and self.format not in FORMATS:
+            endings = ", ".join(f".{name}" for name in FORMATS)
+            raise UsageError(
+                f"'{self.place}' is no destination: a file ends in {endings}; or give postgresql:// or https://."
+            )
+
+    @property
+    def scheme(self) -> str:
+        return urlsplit(self.url).scheme
+
+    @property
+    def is_database(self) -> bool:
+        return self.scheme in ("postgresql", "postgres")
+
+    @property
+    def is_web(self) -> bool:
+        return self.scheme in WEB
+
+    @property
+    def format(self) -> str:
+        return urlsplit(self.url).path.rpartition(".")[2].lower()
+
+    @property
+    def place(self) -> str:
+        """Where it is, without secrets: a webhook's query may be one."""
+        parts = urlsplit(self.url)
+        if self.is_web:
+            return f"{parts.scheme}://{parts.hostname}{parts.path}"
+        where = re.sub(r"//[^@/]*@", "//", self.url.partition("?")[0])
+        return f"{where} {self.table}" if self.table else where
+
+    def refuse_secrets(self) -> None:
+        """Refuse to be kept with a password in it."""
+        found = urlsplit(self.url).password
+        if found and not found.startswith("$"):
+            raise UsageError("A destination that is kept holds no password: put it into a variable and write ${NAME}.")
+
+    def resolved(self) -> Destination:
+        try:
+            url = string.Template(self.url).substitute(os.environ)
+        except (KeyError, ValueError) as error:
+            raise UsageError(f"The destination names {error}, which is no variable of the environment.") from None
+        return Destination(url, self.table, self.mode)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is delivered: the members of a segment or the latest scores of an instance, by name or id."""
+
+    segment: str | None = None
+    instance: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.segment is None) == (self.instance is None):
+            raise UsageError("Say what is delivered: a segment, or the scores of an instance.")
+
+
+def export_once(workspace: Workspace, actor: Actor, asked: Asked, destination: Destination) -> dict[str, Any]:
+    """Deliver now."""
+    return _deliver(workspace, actor, "", asked, destination)
+
+
+def add_export(workspace: Workspace, actor: Actor, name: str, asked: Asked, destination: Destination) -> dict[str, Any]:
+    """Deliver now, and after each run that changes what is delivered."""
+    if not name.strip() or not name.isprintable():
+        raise UsageError(f"'{name}' is no name for an export.")
+    destination.refuse_secrets()
+    with opened_scene(workspace) as scene:
+        segment_id = scene.find(asked.segment).id if asked.segment else None
+        instance_id = stored_instances.get(scene.connection, asked.instance).id if asked.instance else None
+    kept = {
+        "url": destination.url,
+        "mode": destination.mode,
+        **({"table": destination.table} if destination.table else {}),
+    }
+    made = Export(workspace.new_id(), name, segment_id, instance_id, kept, workspace.clock(), actor.name)
+    with workspace.store.write() as connection:
+        stored.add(connection, made)
+        told = {"to": destination.place, "segment": asked.segment, "instance": asked.instance}
+        record(connection, actor, "export.create", Thing("export", made.id, name), now=made.created_at, after=told)
+    return send_export(workspace, actor, name)
+
+
+def send_export(workspace: Workspace, actor: Actor, name: str) -> dict[str, Any]:
+    """Deliver what an export delivers, as it is now."""
+    with workspace.store.read() as connection:
+        found = stored.get(connection, name)
+    return _deliver(
+        workspace, actor, found.name, Asked(found.segment_id, found.instance_id), Destination(**found.destination)
+    )
+
+
+def remove_export(workspace: Workspace, actor: Actor, name: str) -> None:
+    """Deliver no more; what was delivered stays where it is."""
+    with workspace.store.write() as connection:
+        found = stored.get(connection, name)
+        stored.remove(connection, found.id)
+        record(connection, actor, "export.delete", Thing("export", found.id, name), now=workspace.clock())
+
+
+def list_exports(workspace: Workspace) -> list[dict[str, Any]]:
+    """The exports that are repeated, by name."""
+    with workspace.store.read() as connection:
+        found = stored.every(connection)
+    return [
+        {"name": one.name, "to": Destination(**one.destination).place, "created_by": one.created_by} for one in found
+    ]
+
+
+def list_deliveries(workspace: Workspace, limit: int = 100) -> list[dict[str, Any]]:
+    """What was delivered, newest first."""
+    with workspace.store.read() as connection:
+        return [_told(one) for one in stored.newest(connection, limit)]
+
+
+def deliver_after(workspace: Workspace, run: Run) -> None:
+    """Begin, in a process of its own, to deliver what a run changed."""
+    try:
+        if _concerned(workspace, run.instance_id):
+            words = [sys.executable, "-m", "likelier.service.exports", run.instance_id]
+            subprocess.Popen(words, env=environment_of(workspace.settings), start_new_session=True)  # noqa: S603 - our own words
+    except Exception:  # the run has ended, whatever becomes of this
+        log.exception("Deliveries after run %s could not be begun", run.id)
+
+
+def deliver_all(workspace: Workspace, instance_id: str) -> None:
+    """Deliver what the scores of an instance are part of; a destination that fails leaves the others alone."""
+    for name in _concerned(workspace, instance_id):
+        try:
+            send_export(workspace, SCHEDULER, name)
+        except LikelierError as error:
+            log.warning("An export failed: %s", type(error).__name__)
+
+
+def _concerned(workspace: Workspace, instance_id: str) -> list[str]:
+    with opened_scene(workspace) as scene:
+        reached = {one.id for one in scene.segments if instance_id in scene.reach(one)}
+        found = stored.every(scene.connection)
+    return [one.name for one in found if one.instance_id == instance_id or one.segment_id in reached]
+
+
+def _deliver(workspace: Workspace, actor: Actor, name: str, asked: Asked, destination: Destination) -> dict[str, Any]:
+    with _opened(workspace, asked) as (what, source, rows):
+        key = hashlib.sha256("\0".join((source, destination.url, destination.table or "")).encode()).hexdigest()[:32]
+        begun = Delivery(
+            workspace.new_id(), key, name, what, destination.place, started_at=workspace.clock(), started_by=actor.name
+        )
+        with workspace.store.write() as connection:
+            stored.begin(connection, begun)
+            told = {"what": what, "to": destination.place}
+            record(
+                connection,
+                actor,
+                "export.send",
+                Thing("delivery", begun.id, name or what),
+                now=begun.started_at,
+                after=told,
+            )
+        try:
+            count = _send(workspace, destination.resolved(), key, rows)
+        except BaseException as error:
+            said = str(error) if isinstance(error, LikelierError) else type(error).__name__
+            _end(workspace, begun.ended(workspace.clock(), error=said))
+            raise
+        return _end(workspace, begun.ended(workspace.clock(), rows=count))
+
+
+def _end(workspace: Workspace, ended: Delivery) -> dict[str, Any]:
+    with workspace.store.write() as connection:
+        stored.end(connection, ended)
+    return _told(ended)
+
+
+def _told(delivery: Delivery) -> dict[str, Any]:
+    moments = {key: value.isoformat() for key in ("started_at", "finished_at") if (value := getattr(delivery, key))}
+    return {**vars(delivery), "finished_at": None, **moments}
+
+
+@contextmanager
+def _opened(workspace: Workspace, asked: Asked) -> Iterator[tuple[str, str, pa.RecordBatchReader]]:
+    """Open what is delivered: how it is called, what names exactly these rows, and the rows in a fixed order."""
+    with opened_scene(workspace) as scene:
+        if asked.segment is not None:
+            segment = scene.find(asked.segment)
+            source, found = to_send(scene, segment)
+            source += f" {workspace.lake.version(members_table(segment))}"  # somebody may have been deleted since
+            yield f"segment '{segment.name}'", source, scene.engine.stream(found.order_by("id"))
+        else:
+            assert asked.instance is not None
+            run = find_published(scene.connection, asked.instance)
+            scores: ibis.Table = read_scores(scene.engine, workspace, run)
+            source = f"{run.id} {workspace.lake.version(scores_table(run.instance_id))}"
+            yield f"scores of '{run.instance}'", source, scene.engine.stream(scores.order_by("namespace", "id"))
+
+
+def _send(workspace: Workspace, destination: Destination, key: str, rows: pa.RecordBatchReader) -> int:
+    if destination.is_web:
+        secret = workspace.settings.webhook_secret
+        if not secret:
+            raise UsageError("A webhook's batches are signed: set LIKELIER_WEBHOOK_SECRET.")
+        return webhook.deliver(destination.url, secret, key, rows)
+    if destination.is_database:
+        assert destination.table is not None
+        mode: postgresql.Mode = "upsert" if destination.mode == "upsert" else "replace"
+        return postgresql.deliver(destination.url, destination.table, rows, mode)
+    write = FORMATS[destination.format]
+    if not destination.scheme:
+        with whole_file(Path(destination.url)) as file:
+            return write(rows, file)
+    with tempfile.TemporaryDirectory(prefix="likelier-") as folder:
+        file_here = Path(folder) / "rows"
+        with file_here.open("xb") as file:
+            count = write(rows, file)
+        try:
+            filesystem, path = pyarrow.fs.FileSystem.from_uri(destination.url)
+            # An object appears when its upload is complete.
+            pyarrow.fs.copy_files(
+                str(file_here), path, source_filesystem=pyarrow.fs.LocalFileSystem(), destination_filesystem=filesystem
+            )
+        except (OSError, pa.ArrowException) as error:
+            raise StorageError(f"'{destination.place}' cannot be written.") from error
+        return count
+
+
+if __name__ == "__main__":
+    with open_workspace(read_settings()) as opened:
+        deliver_all(opened, sys.argv[1])

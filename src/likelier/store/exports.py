@@ -1,0 +1,83 @@
+"""Exports that are repeated after each run, and every delivery with what came of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from likelier.errors import UnknownNameError, UsageError
+from likelier.store.tables import deliveries, exports
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is delivered where; `destination` never holds a secret, only the names of variables that do."""
+
+    id: str
+    name: str
+    segment_id: str | None
+    instance_id: str | None
+    destination: Mapping[str, str]
+    created_at: dt.datetime
+    created_by: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One attempt; those with the same key deliver the same rows to the same place."""
+
+    id: str
+    key: str
+    export: str
+    what: str
+    destination: str
+    started_at: dt.datetime
+    started_by: str
+    state: str = "under way"
+    finished_at: dt.datetime | None = None
+    rows: int | None = None
+    error: str | None = None
+
+    def ended(self, now: dt.datetime, *, rows: int | None = None, error: str | None = None) -> Delivery:
+        return replace(self, state="failed" if error else "delivered", finished_at=now, rows=rows, error=error)
+
+
+def add(connection: Connection, export: Export) -> None:
+    try:
+        with connection.begin_nested():
+            connection.execute(sa.insert(exports).values(vars(export)))
+    except IntegrityError:
+        raise UsageError(f"There is an export named '{export.name}' already. Choose another name.") from None
+
+
+def every(connection: Connection) -> list[Export]:
+    return [Export(**row) for row in connection.execute(sa.select(exports).order_by(exports.c.name)).mappings()]
+
+
+def get(connection: Connection, name: str) -> Export:
+    found = {export.name: export for export in every(connection)}
+    if name not in found:
+        raise UnknownNameError("export", name, found)
+    return found[name]
+
+
+def remove(connection: Connection, export_id: str) -> None:
+    connection.execute(sa.delete(exports).where(exports.c.id == export_id))
+
+
+def begin(connection: Connection, delivery: Delivery) -> None:
+    connection.execute(sa.insert(deliveries).values(vars(delivery)))
+
+
+def end(connection: Connection, delivery: Delivery) -> None:
+    connection.execute(sa.update(deliveries).where(deliveries.c.id == delivery.id).values(vars(delivery)))
+
+
+def newest(connection: Connection, limit: int = 100) -> list[Delivery]:
+    query = sa.select(deliveries).order_by(deliveries.c.started_at.desc(), deliveries.c.id.desc()).limit(limit)
+    return [Delivery(**row) for row in connection.execute(query).mappings()]
