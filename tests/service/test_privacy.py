@@ -191,7 +191,7 @@ def test_it_is_refused_while_a_run_reads_and_runs_wait_for_it(home, tmp_path):
     Ledger(home.store).release(claimed)
     with home.engine() as engine:
         person = recognise(engine, home.lake, list_datasets(home.lake), "CRMID", GONE)
-    begun = privacy._begin(home, ANN, person)  # a run that is queued has read nothing
+    begun = privacy.begin(home, ANN, person.ids)  # a run that is queued has read nothing
     assert claim(home, run) is None
     privacy._end(home, ANN, privacy._Erasing(home, None, person, begun), NOW)
     assert claim(home, run) is not None

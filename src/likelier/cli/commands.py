@@ -26,7 +26,7 @@ from likelier.cli.frame import (
     screen,
     tell_failure,
 )
-from likelier.cli.operating import audit, backup, doctor, restore
+from likelier.cli.operating import audit, backup, doctor, restore, retention
 from likelier.cli.privacy import privacy
 from likelier.cli.segments import segments
 from likelier.errors import UsageError
@@ -49,7 +49,7 @@ app = typer.Typer(
 
 for group in (exports, privacy, segments, tokens, users):
     app.add_typer(group)
-for command in (doctor, backup, restore, audit):
+for command in (doctor, backup, restore, audit, retention):
     app.command()(command)
 app.command()(judging.backtest)
 app.command()(judging.performance)

@@ -58,6 +58,25 @@ def restore(file: BackupFile, home: Home = None, json: Json = False) -> None:
         _told(restore_backup(workspace, person_at_the_keyboard(), file), file, "were restored from", json=json)
 
 
+def retention(
+    yes: Annotated[bool, typer.Option("--yes", help="Do it: nothing brings the data back.")] = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Delete events and scores older than LIKELIER_KEEP_EVENTS_DAYS and LIKELIER_KEEP_SCORES_DAYS, for good."""
+    from likelier.service.retention import let_expire, limits
+
+    with opened(home) as workspace:
+        told = ", ".join(f"{kind} before {moment:%Y-%m-%d}" for kind, moment in limits(workspace).items())
+        if not yes:
+            raise UsageError(f"This deletes {told} for good. Add --yes.")
+        found = let_expire(workspace, person_at_the_keyboard())
+    if json:
+        print_json(found)
+    else:
+        margin().print(f"Deleted {found['events']:,} events and {found['scores']:,} scores: {told}.", markup=False)
+
+
 def _told(rows: Mapping[str, int], file: Path, verb: str, *, json: bool) -> None:
     if json:
         print_json({"file": str(file), "rows": dict(rows)})

@@ -76,6 +76,9 @@ def look_again(workspace: Workspace, name: str) -> None:
         instance = stored.get(connection, name)
         found = scorings(connection, workspace, instance)
         known = store.recorded(connection, instance.id)
+    kept = min(filter(None, (workspace.settings.keep_events_days, workspace.settings.keep_scores_days)), default=0)
+    if kept:  # what its events or scores said stays recorded when they are gone
+        found = [each for each in found if each.cut_off >= workspace.clock() - kept * DAY]
     for version in sorted({each.run.version for each in found}):
         same = [each for each in found if each.run.version == version]
         try:

@@ -180,7 +180,7 @@ def erase(workspace: Workspace, actor: Actor, namespace: str, identity: str) -> 
     datasets = _datasets_with(workspace, namespace)
     with workspace.engine() as engine:
         person = recognise(engine, workspace.lake, datasets, namespace, identity)
-        work = _Erasing(workspace, engine, person, _begin(workspace, actor, person))
+        work = _Erasing(workspace, engine, person, begin(workspace, actor, person.ids))
         finished = None
         try:
             work.delete(datasets)
@@ -305,10 +305,10 @@ def _kind(table: str) -> str:
     return {"scores": "scores", "segments": "segments", "holdouts": "hold_outs"}.get(first, first)
 
 
-def _begin(workspace: Workspace, actor: Actor, person: Person) -> Erasure:
-    """Record that the person is being deleted, unless a run reads; runs wait from here on."""
+def begin(workspace: Workspace, actor: Actor, ids: Iterable[Id]) -> Erasure:
+    """Record that what is known of ids is being deleted, unless a run reads; runs wait from here on."""
     now, salt = workspace.clock(), secrets.token_hex(16)
-    digests = [erasures.proof(salt, *one) for one in sorted(person.ids)]
+    digests = [erasures.proof(salt, *one) for one in sorted(ids)]
     begun = Erasure(workspace.new_id(), salt, digests, now, actor.name, busy_until=now + erasures.PATIENCE)
     with workspace.store.write() as connection:
         erasures.begin(connection, begun)
