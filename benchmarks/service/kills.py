@@ -116,14 +116,20 @@ class Shop:
         arguments = [sys.executable, "-m", "likelier.cli", *map(str, words), "--home", str(home)]
         return subprocess.run(arguments, env=self.environment(), check=True, stdout=subprocess.PIPE, text=True).stdout
 
+    def add_servers(self, number: int) -> None:
+        for home in (self.folder / f"home{each}" for each in range(number)):
+            home.mkdir()
+            self.servers.append(Server(home, self.environment()))
+
     def fill(self, files: list[Path], servers: int) -> None:
-        for number in range(servers):
-            (self.folder / f"home{number}").mkdir(exist_ok=True)
-            self.servers.append(Server(self.folder / f"home{number}", self.environment()))
+        self.add_servers(servers)
         asked = self.folder / "buy.yaml"
         asked.write_text(yaml.safe_dump(BUY))
         self.command("ingest", "shop", *files)
         self.command("run", asked)
+        self.take_token()
+
+    def take_token(self) -> None:
         token = json.loads(self.command("tokens", "create", "--name", "kills", "--role", "manage", "--json"))["token"]
         self.headers = {"authorization": f"Bearer {token}"}
 
@@ -193,10 +199,9 @@ def disturb(shop: Shop, store: Store, kills: int, minutes: float, moments: rando
     return hit
 
 
-def faults(shop: Shop, store: Store) -> Iterator[str]:
+def faults(shop: Shop, store: Store, undisturbed: Run) -> Iterator[str]:
     """Whatever is not as it should be."""
     runs = history(store)
-    undisturbed = min(runs, key=lambda run: run.queued_at)
     known = {run.id for run in runs}
     if lost := shop.answered - known:
         yield f"lost: {sorted(lost)}"
@@ -204,7 +209,7 @@ def faults(shop: Shop, store: Store) -> Iterator[str]:
     if strange := set(table["run_id"].unique().to_pylist()) - known:
         yield f"scores of unknown runs: {sorted(strange)}"
     expected = scores_of(table, undisturbed)
-    for run in runs:
+    for run in (run for run in runs if run.queued_at >= undisturbed.queued_at):
         if run.state != "success":
             yield f"run {run.id} ended as {run.state}: {run.error}"
         elif run.scored != expected.num_rows or not scores_of(table, run).equals(expected):
@@ -236,17 +241,14 @@ def scores_of(table: pa.Table, run: Run) -> pa.Table:
     return mine.sort_by([("namespace", "ascending"), ("id", "ascending")]).combine_chunks()
 
 
-def kill(
-    folder: Path, database: str, files: list[Path], *, servers: int, kills: int, minutes: float, seed: int
-) -> list[str]:
-    """Fill a shop, kill its servers in the midst of runs, and answer what is wrong afterwards."""
-    shop = Shop(folder, database)
-    shop.fill(files, servers)
-    store = open_store(database)
+def undergo(shop: Shop, *, kills: int, seed: int, minutes: float = 600) -> list[str]:
+    """Kill a shop's servers in the midst of runs, and answer what is wrong afterwards."""
+    store = open_store(shop.database)
     try:
-        shop.instance = history(store)[0].instance_id
+        undisturbed = history(store)[0]
+        shop.instance = undisturbed.instance_id
         hit = disturb(shop, store, kills, minutes, random.Random(seed))
-        found = list(faults(shop, store))
+        found = list(faults(shop, store, undisturbed))
         print(f"{hit.total()} kills in {dict(hit)}; {len(history(store))} runs; faults: {found or 'none'}", flush=True)
         return found
     finally:
@@ -270,15 +272,9 @@ def main() -> None:
         simulated = ["simulate", "-o", made, "--profiles", chosen.profiles, "--days", 150]
         subprocess.run([sys.executable, "-m", "likelier.cli", *map(str, simulated)], check=True)
         with database_for(chosen.servers, folder) as database:
-            found = kill(
-                folder,
-                database,
-                sorted(made.glob("events-*")),
-                servers=chosen.servers,
-                kills=chosen.kills,
-                minutes=chosen.minutes,
-                seed=chosen.seed,
-            )
+            shop = Shop(folder, database)
+            shop.fill(sorted(made.glob("events-*")), chosen.servers)
+            found = undergo(shop, kills=chosen.kills, seed=chosen.seed, minutes=chosen.minutes)
     sys.exit(1 if found else 0)
 
 

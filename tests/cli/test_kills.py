@@ -11,7 +11,7 @@ import pytest
 
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["likelier.cli", "likelier.service.work", "likelier.service.instances"])
-KILLS = 6
+KILLS = 4
 
 
 @pytest.mark.slow

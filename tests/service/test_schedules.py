@@ -74,3 +74,39 @@ def test_a_schedule_that_was_switched_off_asks_for_nothing(workspace, ann, weekl
     edit_instance(workspace, ann, weekly.id, Edit({"schedule": "none"}))
     clock.forward(days=30)
     assert queue_due(workspace) == []
+
+
+@pytest.mark.parametrize(
+    ("day", "start", "hours", "due"),
+    [
+        # the clocks in Berlin jump from 2 to 3 on 2024-03-31, the last day of its month
+        (31, dt.datetime(2024, 3, 30, 12, tzinfo=dt.UTC), 48, [dt.datetime(2024, 3, 31, 1, tzinfo=dt.UTC)]),
+        # and go through 2 to 3 twice on 2024-10-27
+        (27, dt.datetime(2024, 10, 26, 12, tzinfo=dt.UTC), 48, [dt.datetime(2024, 10, 27, 0, tzinfo=dt.UTC)]),
+        # a month without that day takes its last, in a leap year, too
+        (30, dt.datetime(2024, 2, 28, 12, tzinfo=dt.UTC), 40, [dt.datetime(2024, 2, 29, 1, tzinfo=dt.UTC)]),
+    ],
+)
+def test_hour_by_hour_a_monthly_run_is_queued_once(workspace, ann, make, clock, day, start, hours, due):
+    clock.now = start
+    timing = {"day": day, "hour": 2, "time_zone": "Europe/Berlin"}
+    _, run = create_instance(workspace, ann, make(schedule="monthly"), timing=timing)
+    cancel_run(workspace, ann, run)
+    queued = []
+    for _ in range(hours):
+        for run in queue_due(workspace):
+            queued.append(clock.now)
+            cancel_run(workspace, ann, run)
+        clock.forward(hours=1)
+    assert queued == due
+
+
+def test_a_server_that_was_down_over_several_months_catches_up_once(workspace, ann, make, clock):
+    _, run = create_instance(workspace, ann, make(schedule="monthly"), timing={"day": 31, "time_zone": "Asia/Tokyo"})
+    cancel_run(workspace, ann, run)
+    clock.now = dt.datetime(2024, 9, 15, tzinfo=dt.UTC)
+    (run,) = queue_due(workspace)
+    cancel_run(workspace, ann, run)
+    assert queue_due(workspace) == []
+    with workspace.store.read() as connection:
+        assert schedules.find(connection, run.instance_id)[1] == dt.datetime(2024, 9, 29, 21, tzinfo=dt.UTC)
