@@ -1,5 +1,6 @@
 """A server to measure: a process on a home of its own, which can be killed and started again."""
 
+import atexit
 import json
 import os
 import socket
@@ -27,6 +28,7 @@ class Served:
         self.token = json.loads(self.say("tokens", "create", "--name", "bench", "--role", "admin", "--json"))["token"]
         self.headers = {"authorization": f"Bearer {self.token}"}
         self.process, self.spent = None, 0.0
+        atexit.register(self.end)
 
     def say(self, *words):
         """Be the command line."""
@@ -56,6 +58,11 @@ class Served:
         self.spent += self.seconds()
         self.process.kill()
         self.process.wait()
+
+    def end(self):
+        """Leave nothing behind, also when the measurement failed."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
 
     def stop(self):
         self.spent += self.seconds()

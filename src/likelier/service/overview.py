@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +88,9 @@ def in_words(workspace: Workspace, instance: Instance) -> Words:
 
 
 def _overview(connection: Connection, instance: stored.Instance, year: int) -> Overview:
-    history = records.history(connection, instance_id=instance.id)
+    last = next(iter(records.history(connection, instance_id=instance.id, limit=1)), None)
+    good = last is not None and last.state is State.SUCCESS
+    begin, end = (dt.datetime(number, 1, 1, tzinfo=dt.UTC) for number in (year, year + 1))
     return Overview(
         id=instance.id,
         name=instance.name,
@@ -97,9 +99,9 @@ def _overview(connection: Connection, instance: stored.Instance, year: int) -> O
         schedule=instance.schedule or "none",
         revision=instance.revision,
         asked=_asked(connection, instance),
-        last=next(iter(history), None),
-        published=next((run for run in history if run.state is State.SUCCESS), None),
-        scored_this_year=_scored_in(year, history),
+        last=last,
+        published=last if good else records.published(connection, instance.id),
+        scored_this_year=records.scored_between(connection, instance.id, begin, end),
     )
 
 
@@ -107,11 +109,3 @@ def _asked(connection: Connection, instance: stored.Instance) -> Mapping[str, An
     if instance.status is Status.DRAFT:
         return instance.draft or {}
     return whole_instance(connection, instance).dump()
-
-
-def _scored_in(year: int, history: Sequence[Run]) -> int:
-    return sum(run.scored or 0 for run in history if _year(run.finished_at) == year)
-
-
-def _year(moment: dt.datetime | None) -> int | None:
-    return moment.year if moment else None

@@ -85,6 +85,13 @@ def on_profiles(connection: Connection) -> list[tuple[str, str, str]]:
     return [(row.id, row.name, row.run) for row in connection.execute(_ON_PROFILES) if row.run is not None]
 
 
+def scored_between(connection: Connection, instance_id: str, since: dt.datetime, until: dt.datetime) -> int:
+    """How many profiles an instance's runs scored that ended in `[since, until)`."""
+    ended = sa.and_(runs.c.finished_at >= since, runs.c.finished_at < until)
+    query = sa.select(sa.func.coalesce(sa.func.sum(runs.c.scored), 0)).where(runs.c.instance_id == instance_id, ended)
+    return int(connection.scalar(query) or 0)
+
+
 def waiting(connection: Connection) -> list[Run]:
     """Every run that is queued or running, longest waiting first."""
     return list(reversed(_all(connection, runs.c.state.in_(_ACTIVE))))
