@@ -98,6 +98,10 @@ def test_every_operation_that_changes_something_is_logged(change, log, app):
     ((action, before, after),) = log(1)
     assert (action, before["name"], after) == ("instance.delete", "Buy", None)
 
+    change("delete", "/privacy/CRMID/p", "/privacy/{namespace}/{identity}")
+    ((action, _, after),) = log(1)
+    assert (action, after["finished"]) == ("privacy.delete", True)
+
     declared = {(method, path) for path, methods in app.openapi()["paths"].items() for method in methods}
     changing = {(method, path) for method, path in declared if method != "get" and path not in CHANGES_NOTHING}
     assert changing == change.done
