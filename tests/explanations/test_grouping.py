@@ -12,6 +12,7 @@ CODEBOOK = Codebook(
         Signal("any event", Source.ANY),
         Signal("purchase", Source.GOAL),
         Signal("commerce.purchases", Source.EVENT_TYPE),
+        Signal("productViews", Source.STANDARD),
         Signal("webVisit", Source.STANDARD),
     )
 )
@@ -29,24 +30,29 @@ def visits():
 
 
 def factors(features: list[Feature], columns: list[np.ndarray]) -> list[str]:
-    found = grouped(FeatureSet(tuple(features), (np.inf,), (7.0,), 7), CODEBOOK, np.stack(columns, axis=1))
+    plan = FeatureSet(tuple(features), (np.inf,), (7.0,), 7)
+    found = grouped(plan, CODEBOOK, np.stack(columns, axis=1), np.array([900, 20, 20, 500, 700]))
     assert found.names == [feature.name for feature in features]
     return [feature.factor for feature in found.features]
 
 
 def test_two_counts_that_rise_together_share_the_better_name(visits):
-    features = [of(Kind.COUNT, 0), of(Kind.COUNT, 3)]
+    features = [of(Kind.COUNT, 0), of(Kind.COUNT, 4)]
     assert factors(features, [visits + 1, visits]) == ["Count of webVisit"] * 2
+
+
+def test_a_group_is_named_after_what_happens_most_often(visits):
+    assert factors([of(Kind.COUNT, 3), of(Kind.COUNT, 4)], [visits - 1, visits]) == ["Count of webVisit"] * 2
 
 
 def test_counts_of_different_things_keep_their_names(visits):
     others = np.random.default_rng(2).poisson(5, 500).astype(np.float32)
-    features = [of(Kind.COUNT, 0), of(Kind.COUNT, 3)]
+    features = [of(Kind.COUNT, 0), of(Kind.COUNT, 4)]
     assert factors(features, [others, visits]) == ["Count of any event", "Count of webVisit"]
 
 
 def test_a_count_never_joins_days_since(visits):
-    features = [of(Kind.COUNT, 3), of(Kind.LAST, 3), of(Kind.LAST, 0)]
+    features = [of(Kind.COUNT, 4), of(Kind.LAST, 4), of(Kind.LAST, 0)]
     assert factors(features, [visits, -visits, -visits])[0] == "Count of webVisit"
 
 
@@ -62,5 +68,5 @@ def test_never_counts_as_longest_ago(visits):
 
 
 def test_a_column_without_spread_is_like_no_other(visits):
-    names = factors([of(Kind.COUNT, 1), of(Kind.COUNT, 3)], [np.zeros_like(visits), visits])
+    names = factors([of(Kind.COUNT, 1), of(Kind.COUNT, 4)], [np.zeros_like(visits), visits])
     assert names == ["Count of purchase", "Count of webVisit"]

@@ -21,13 +21,13 @@ FEATURES = FeatureSet(
 
 
 def test_a_factor_keeps_a_number_that_can_be_pictured():
-    assert with_what_is_shown(FEATURES, np.array([2])) == [0, 2]
-    assert with_what_is_shown(FEATURES, np.array([1, 2])) == [1, 2]
+    assert with_what_is_shown(FEATURES, np.array([2])) == [0, 2, 3, 4]
+    assert with_what_is_shown(FEATURES, np.array([1, 2])) == [1, 2, 3, 4]
 
 
 def test_a_trait_keeps_all_its_values():
     assert with_what_is_shown(FEATURES, np.array([3])) == [3, 4]
 
 
-def test_what_nobody_asks_for_goes():
-    assert with_what_is_shown(FEATURES, np.array([5])) == [5]
+def test_traits_stay_and_what_else_nobody_asks_for_goes():
+    assert with_what_is_shown(FEATURES, np.array([5])) == [3, 4, 5]

@@ -4,7 +4,8 @@
 chance, and so is the part of the credit each would get; told as one factor the credit is right, and the sum of all
 contributions is what it was. Only factors that measure the same (a count with a count, days since with days since) are
 joined, so that the value shown keeps its meaning. Who belongs together is read from the values alone, not from a
-model, so two models of the same people tell the same factors.
+model, so two models of the same people tell the same factors. The group is named after what happens most often in it:
+visits, not the views that visits bring along.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from scipy.stats import rankdata
 from likelier.activities.codes import Codebook, Source
 from likelier.features.definitions import FeatureSet, Kind
 
-ALIKE = 0.9  # mean absolute rank correlation within a group
-BEST_NAMED = (Source.CUSTOM, Source.GOAL, Source.STANDARD, Source.EVENT_TYPE, Source.VALUE, Source.ANY)
+ALIKE = 0.8  # mean absolute rank correlation within a group
+BEST_NAMED = ({Source.CUSTOM}, {Source.GOAL, Source.STANDARD}, {Source.EVENT_TYPE}, {Source.VALUE}, {Source.ANY})
 FAMILIES: tuple[frozenset[Kind], ...] = (
     frozenset({Kind.LAST, Kind.NTH}),
     frozenset({Kind.COUNT, Kind.DAYS, Kind.DECAY}),
@@ -31,14 +32,17 @@ LONG_AGO = {Kind.LAST, Kind.FIRST, Kind.NTH}  # never is longer ago than any day
 Factors = dict[str, list[int]]  # each factor's columns
 
 
-def grouped(features: FeatureSet, codebook: Codebook, matrix: np.ndarray) -> FeatureSet:
-    """Rename factors so that those alike share the best of their names; `matrix` holds some rows of the features."""
+def grouped(features: FeatureSet, codebook: Codebook, matrix: np.ndarray, events: np.ndarray) -> FeatureSet:
+    """Rename factors so that those alike share the best of their names.
+
+    `matrix` holds some rows of the features, `events` how often each signal is seen.
+    """
     renamed: dict[str, str] = {}
     for factors in _comparable(features):
         names = list(factors)
         for group in _alike(np.stack([_level(features, columns, matrix) for columns in factors.values()])):
             mine = [names[place] for place in group]
-            best = min(mine, key=lambda name: _order(features, codebook, factors[name][0]))
+            best = min(mine, key=lambda name: _order(features, codebook, events, factors[name][0]))
             renamed |= dict.fromkeys(mine, best)
     return replace(
         features,
@@ -80,9 +84,10 @@ def _alike(levels: np.ndarray) -> list[list[int]]:
     return [np.flatnonzero(cluster == number).tolist() for number in np.unique(cluster)]
 
 
-def _order(features: FeatureSet, codebook: Codebook, column: int) -> tuple[int, int]:
+def _order(features: FeatureSet, codebook: Codebook, events: np.ndarray, column: int) -> tuple[int, int, int]:
     feature = features.features[column]
     if feature.kind >= Kind.SUM:
-        return 0, feature.subject
+        return 0, 0, feature.subject
     source = codebook.signals[feature.subject].source
-    return BEST_NAMED.index(source) if source in BEST_NAMED else len(BEST_NAMED), feature.subject
+    rank = next((place for place, sources in enumerate(BEST_NAMED) if source in sources), len(BEST_NAMED))
+    return rank, -int(events[feature.subject]), feature.subject

@@ -50,6 +50,12 @@ def lookbacks(history_days: float, outcome_days: float) -> tuple[float, ...]:
     return (*sorted(scales), np.inf)
 
 
+def often(codebook: Codebook, words: np.ndarray) -> np.ndarray:
+    """Count how many events of a sample hold each signal."""
+    sample = np.asarray(words[:: max(1, len(words) // SAMPLE)])
+    return np.array([int((sample[:, bit // BITS] >> (bit % BITS) & 1).sum()) for bit in range(len(codebook.signals))])
+
+
 def distinct_signals(codebook: Codebook, words: np.ndarray) -> list[int]:
     """Bits worth features: the rules that only judge and signals that always say what a better-named one says are not.
 

@@ -18,7 +18,7 @@ from likelier.errors import RunError
 from likelier.explanations.contributions import Reasons
 from likelier.explanations.factors import HARD_TO_PICTURE
 from likelier.explanations.grouping import grouped
-from likelier.features.defaults import default_features, distinct_signals
+from likelier.features.defaults import default_features, distinct_signals, often
 from likelier.features.definitions import FeatureSet, Kind
 from likelier.features.kernel import compute
 from likelier.insights.estimate import trust
@@ -128,7 +128,7 @@ def train(
     learnt = fit(final_matrix, final.labels, seed=seed)
     some = final_matrix[:: max(1, len(final) // STRENGTH_ROWS)]
     strength = tuple(strengths(learnt, some).tolist())
-    features = grouped(past.features, past.codebook, some)
+    features = grouped(past.features, past.codebook, some, often(past.codebook, past.activities.words))
     calibration = replace(calibration, shift=shift(learnt, final, final_matrix))
     artifact.save(artifact.Model(learnt, past.codebook, features, calibration, strength), out)
     progress(1.0, len(final))
@@ -214,11 +214,14 @@ def screened(past: Past, taught: Examples) -> Past:
 
 
 def with_what_is_shown(features: FeatureSet, used: np.ndarray) -> list[int]:
-    """Add to the used features what people are shown of their factors: all values of a trait, and a plain number."""
+    """Add to the used features what people are shown of their factors: all values of a trait, and a plain number.
+
+    Traits stay in any case: somebody named them, and the few they are drown among the many features of events.
+    """
     columns: dict[str, list[int]] = {}
     for column, feature in enumerate(features.features):
         columns.setdefault(feature.factor, []).append(column)
-    kept = set(used.tolist())
+    kept = {*used.tolist(), *(k for k, feature in enumerate(features.features) if feature.kind >= Kind.TRAIT)}
     for factor in {features.features[column].factor for column in used}:
         plain = [column for column in columns[factor] if features.features[column].kind not in HARD_TO_PICTURE]
         if plain and features.features[plain[0]].kind == Kind.TRAIT_IS:
