@@ -6,6 +6,7 @@ compared between people: of those a person can picture (a count, days since) the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,13 +74,19 @@ def readable(value: float) -> str:
     return f"{value:.2g}"
 
 
+def pictured(features: FeatureSet, factor: str, columns: Sequence[int]) -> list[int]:
+    """Give the columns of a factor that a person can picture, of several signals those of its namesake."""
+    plain = [column for column in columns if features.features[column].kind not in HARD_TO_PICTURE]
+    namesakes = [column for column in plain if f"{features.features[column].name} ".startswith(f"{factor} ")]
+    return namesakes or plain
+
+
 def shown_factors(features: FeatureSet, strength: np.ndarray) -> tuple[Shown, ...]:
     """Choose what each factor shows; `strength` is the mean absolute contribution of each feature."""
     found = []
     for factor in features.factors:
         columns = [place for place, feature in enumerate(features.features) if feature.factor == factor]
-        plain = [column for column in columns if features.features[column].kind not in HARD_TO_PICTURE]
-        best = max(plain or columns, key=lambda column: (strength[column], -column))
+        best = max(pictured(features, factor, columns) or columns, key=lambda column: (strength[column], -column))
         feature = features.features[best]
         if feature.kind == Kind.TRAIT_IS:
             labels = tuple(features.features[column].name.removeprefix(f"{factor} is ") for column in columns)

@@ -20,7 +20,7 @@ from scipy.stats import rankdata
 from likelier.activities.codes import Codebook, Source
 from likelier.features.definitions import FeatureSet, Kind
 
-ALIKE = 0.8  # mean absolute rank correlation within a group
+ALIKE = 0.9  # mean absolute rank correlation within a group
 BEST_NAMED = ({Source.CUSTOM}, {Source.GOAL, Source.STANDARD}, {Source.EVENT_TYPE}, {Source.VALUE}, {Source.ANY})
 FAMILIES: tuple[frozenset[Kind], ...] = (
     frozenset({Kind.LAST, Kind.NTH}),

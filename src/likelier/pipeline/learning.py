@@ -16,7 +16,7 @@ from likelier.activities.reduce import Activities, load
 from likelier.activities.traits import TraitHistory, load_traits
 from likelier.errors import RunError
 from likelier.explanations.contributions import Reasons
-from likelier.explanations.factors import HARD_TO_PICTURE
+from likelier.explanations.factors import pictured
 from likelier.explanations.grouping import grouped
 from likelier.features.defaults import default_features, distinct_signals, often
 from likelier.features.definitions import FeatureSet, Kind
@@ -39,6 +39,7 @@ SCREENING_ROUNDS = 150
 MOST_JUDGED_ROWS = 200_000
 MOST_WITNESSES = 5_000
 STRENGTH_ROWS = 20_000
+GROUPING_ROWS = 5_000
 HELD_OUT = 0.3
 CONVINCING = 0.001  # nats of log-loss by which a correction must help on a later cut-off
 
@@ -113,7 +114,7 @@ def train(
             [say("Change the outcome window (goal.window_days) or widen the population.")],
         )
     refuse_leaks(witnesses(past, asked), trusted)
-    past = screened(past, taught)
+    past = screened(with_groups(past, taught), taught)
     taught_matrix = past.matrix(taught.rows)
     progress(0.2, len(taught))
     judged = fit(taught_matrix, taught.labels, seed=seed)
@@ -128,9 +129,8 @@ def train(
     learnt = fit(final_matrix, final.labels, seed=seed)
     some = final_matrix[:: max(1, len(final) // STRENGTH_ROWS)]
     strength = tuple(strengths(learnt, some).tolist())
-    features = grouped(past.features, past.codebook, some, often(past.codebook, past.activities.words))
     calibration = replace(calibration, shift=shift(learnt, final, final_matrix))
-    artifact.save(artifact.Model(learnt, past.codebook, features, calibration, strength), out)
+    artifact.save(artifact.Model(learnt, past.codebook, past.features, calibration, strength), out)
     progress(1.0, len(final))
     return {
         "metrics": found,
@@ -139,7 +139,7 @@ def train(
         "training_rows": len(final),
         "judged_rows": len(asked),
         "features": len(past.features.features),
-        "factors": len(features.factors),
+        "factors": len(past.features.factors),
     }
 
 
@@ -202,6 +202,13 @@ def _past(calendar: Calendar, seed: int, folder: Path) -> Past:
     return Past(activities, load_traits(folder / "read"), codebook, features, asked, calendar, seed)
 
 
+def with_groups(past: Past, taught: Examples) -> Past:
+    """Let factors alike share a name: before anything is learnt, on every feature, so that chance has no say."""
+    some = taught.where(np.arange(0, len(taught), max(1, len(taught) // GROUPING_ROWS)))
+    often_seen = often(past.codebook, past.activities.words)
+    return replace(past, features=grouped(past.features, past.codebook, past.matrix(some.rows), often_seen))
+
+
 def screened(past: Past, taught: Examples) -> Past:
     """Of very many features keep those that a quick model on some of the training examples asks for at all."""
     if len(past.features.features) <= MANY_FEATURES:
@@ -223,7 +230,7 @@ def with_what_is_shown(features: FeatureSet, used: np.ndarray) -> list[int]:
         columns.setdefault(feature.factor, []).append(column)
     kept = {*used.tolist(), *(k for k, feature in enumerate(features.features) if feature.kind >= Kind.TRAIT)}
     for factor in {features.features[column].factor for column in used}:
-        plain = [column for column in columns[factor] if features.features[column].kind not in HARD_TO_PICTURE]
+        plain = pictured(features, factor, columns[factor])
         if plain and features.features[plain[0]].kind == Kind.TRAIT_IS:
             kept.update(plain)
         elif plain and not kept.intersection(plain):
