@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Any
 
 from likelier.phrases import Phrase, join, number, say
+from likelier.phrases import day as say_day
 
 Option = dict[str, Any]
 Part = Mapping[str, Any]
@@ -29,6 +30,7 @@ MOST_CATEGORIES = 12
 NAMES = {"low": say("Low"), "medium": say("Medium"), "high": say("High")}
 
 LINE = "path://M0 10h26v3h-26z"
+CROSS = "path://M2 0L10 8L18 0L20 2L12 10L20 18L18 20L10 12L2 20L0 18L8 10L0 2Z"
 DASHES = "path://M0 10h6v2h-6zM10 10h6v2h-6zM20 10h6v2h-6z"
 
 
@@ -659,6 +661,63 @@ def promised_and_came_true(promised: Sequence[Part], came: Sequence[Part], look:
     }
     icons = {look.say("promised"): DASHES, look.say("came true"): LINE, look.say("at random"): DASHES}
     return option | {"legend": _legend(look, icons), "series": [came_line, promise, random]}
+
+
+def calendar(days: Sequence[tuple[str, int]], look: Look | None = None) -> Option:
+    """Draw how many events each day had, week by week; a day without any is crossed out."""
+    look = look or Look()
+    most = max((events for _, events in days), default=0) or 1
+    weeks = max(1, math.ceil(len(days) / 7))
+    cells = [
+        {
+            "value": [day, events],
+            "tooltip": _tip(look.say(say("{day}: {n:,} events", day=say_day(day), n=events))),
+        }
+        for day, events in days
+    ]
+    silent = [
+        {"value": [day, 0], "tooltip": _tip(look.say(say("{day}: no event", day=say_day(day))))}
+        for day, events in days
+        if not events
+    ]
+    return _chart(
+        look,
+        tooltip=_tooltip(look, "item"),
+        visualMap={
+            "show": False,
+            "min": 0,
+            "max": most,
+            "seriesIndex": 0,
+            "inRange": {"color": [look.palette.line, look.palette.accent]},
+        },
+        calendar={
+            "top": 26,
+            "left": 34,
+            "right": 8,
+            "bottom": 4,
+            "cellSize": ["auto", 15] if weeks > 20 else [18, 15],
+            "range": [days[0][0], days[-1][0]],
+            "itemStyle": {"color": "transparent", "borderColor": look.palette.card, "borderWidth": 2},
+            "splitLine": {"show": False},
+            "yearLabel": {"show": False},
+            "dayLabel": {"color": look.palette.soft, "firstDay": 1, "nameMap": look.say("S M T W T F S").split()},
+            "monthLabel": {
+                "color": look.palette.soft,
+                "nameMap": look.say("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec").split(),
+            },
+        },
+        series=[
+            {"type": "heatmap", "coordinateSystem": "calendar", "data": cells},
+            {
+                "type": "scatter",
+                "coordinateSystem": "calendar",
+                "data": silent,
+                "symbol": CROSS,
+                "symbolSize": 8,
+                "itemStyle": {"color": look.palette.bad},
+            },
+        ],
+    )
 
 
 # Numbers as people read them

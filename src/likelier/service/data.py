@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
+
+import ibis
 
 from likelier.access.audit import Thing, record
 from likelier.access.identity import Actor
@@ -15,6 +18,7 @@ from likelier.events.mapping import load_mapping
 from likelier.service import meters
 from likelier.service.remembered import Remembered
 from likelier.service.workspace import Workspace
+from likelier.timespan import DAY
 
 
 def ingest_files(
@@ -99,3 +103,19 @@ def _brief(workspace: Workspace, dataset: Dataset) -> dict[str, Any]:
         **{key: moment.isoformat() if moment else None for key, moment in dates.items()},
         "namespaces": sorted(dataset.namespaces),
     }
+
+
+def days_of(workspace: Workspace, name: str) -> list[tuple[str, int]]:
+    """Count the events of each day of the year up to the newest one; a day without any is there, with 0."""
+    dataset = open_dataset(workspace.lake, name)
+    with workspace.engine() as engine:
+        table = read_dataset(engine, workspace.lake, dataset)
+        newest = engine.table(table.aggregate(newest=table["timestamp"].max()))["newest"][0].as_py()
+        if dataset.kind != "events" or newest is None:
+            return []
+        recent = table.filter(table["timestamp"] >= ibis.literal(newest - 364 * DAY))
+        counted = recent.group_by(day=recent["timestamp"].truncate("D")).aggregate(events=recent.count())
+        found = {row["day"].date(): row["events"] for row in engine.table(counted).to_pylist()}
+    first, last = min(found), max(found)
+    every = (first + dt.timedelta(days=number) for number in range((last - first).days + 1))
+    return [(day.isoformat(), found.get(day, 0)) for day in every]

@@ -39,7 +39,7 @@ def page(site: Site, title: str, *, at: str, wide: bool = False) -> Iterator[Vis
             text("likelier", "span")
         _navigation(at, visitor)
         _tools(visitor, theme, chosen)
-    with block("main", f"content{' wide' if wide else ''}", id="content", tabindex="-1"):
+    with block("div", f"content{' wide' if wide else ''}", id="content", tabindex="-1"):
         yield visitor
 
 

@@ -158,7 +158,8 @@ def empty(title: str, about: str, sign: str) -> Iterator[None]:
 
 async def confirmed(question: str, consequence: str, do_it: str) -> bool:
     """Ask before something that cannot be undone, and say what would be gone."""
-    with ui.dialog() as dialog, block("div", "card dialog", role="alertdialog"):
+    with ui.dialog() as dialog, block("div", "card dialog"):
+        dialog.props["role"], dialog.props["aria-label"] = "alertdialog", question
         text(question, "h2")
         text(consequence)
         with block("div", "row end"):

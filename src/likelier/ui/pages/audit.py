@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
 from functools import partial
+from pathlib import Path
 
 from nicegui import ui
 
 from likelier.phrases import day
+from likelier.service.auditing import export_audit
 from likelier.service.workspace import Workspace
 from likelier.store import audit
 from likelier.store.audit import Entry
 from likelier.ui import frame
 from likelier.ui.language import _
-from likelier.ui.parts import block, card, empty, heading, later, text
+from likelier.ui.parts import action, answer_of, block, card, empty, heading, later, text
 from likelier.ui.site import Site
 from likelier.ui.table import Column, Table
 
@@ -23,12 +26,23 @@ def register(site: Site) -> None:
     @ui.page("/audit")
     async def audit_log() -> None:
         with frame.page(site, _("Audit"), at="/audit") as visitor:
-            heading(_("Audit"), _("Who did what to which object, and when. Nothing here can be changed."))
+            with block("div", "page-head"):
+                with block("div", "grow"):
+                    heading(_("Audit"), _("Who did what to which object, and when. Nothing here can be changed."))
+                if visitor.may_audit:
+                    action(_("Download"), partial(_download, site), "download")
             if not visitor.may_audit:
                 with empty(_("Access restricted"), _("Reading the audit log needs its own permission."), "lock"):
                     pass
                 return
             later(partial(_newest, site.workspace), _show)
+
+
+async def _download(site: Site) -> None:
+    file = Path(tempfile.mkdtemp(prefix="likelier-")) / "audit.csv"
+    actor = site.who().actor
+    if await answer_of(lambda: export_audit(site.workspace, actor, file)) is not None:
+        ui.download.file(file, "audit.csv")
 
 
 def _newest(workspace: Workspace) -> list[Entry]:

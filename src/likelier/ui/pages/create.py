@@ -160,7 +160,8 @@ class _Steps:
         await self._keep()
         self._step = step
         self._show()
-        ui.run_javascript("scrollTo({top: 0})")
+        # What is read next begins at the steps, for those who see and those who hear.
+        ui.run_javascript("scrollTo({top: 0}); document.querySelector('.step[aria-current]')?.focus()")
 
     def _lacks(self, step: int) -> str:
         """Say what a step still needs."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
 from nicegui import ui
 
-from likelier.service.data import dataset_list, describe_dataset
+from likelier.insights import charts
+from likelier.service.data import dataset_list, days_of, describe_dataset
 from likelier.ui import frame
+from likelier.ui.figures import figure as drawn_figure
 from likelier.ui.figures import numbers
-from likelier.ui.language import _, count, date, figure
+from likelier.ui.language import _, count, date, figure, plural
 from likelier.ui.pages.insights import tabbed
 from likelier.ui.pages.upload import upload_dialog
 from likelier.ui.parts import action, bar, block, card, empty, heading, icon, later, link, text
@@ -46,7 +49,8 @@ def register(site: Site) -> None:
                     text(name, "h1")
                     if visitor.may_manage:
                         action(_("Add a file"), lambda: upload_dialog(site, name), "upload")
-            later(partial(describe_dataset, site.workspace, name), _describe, waiting=_("Looking through the rows …"))
+            found = partial(describe_dataset, site.workspace, name)
+            later(found, partial(_describe, site), waiting=_("Looking through the rows …"))
 
 
 def _list(site: Site, visitor: Visitor, found: list[Described]) -> None:
@@ -92,7 +96,7 @@ def kind_word(kind: str) -> str:
     return _("Events") if kind == "events" else _("Profile attributes")
 
 
-def _describe(found: Described) -> None:
+def _describe(site: Site, found: Described) -> None:
     with block("div", "tiles"):
         for value, label in (
             (count(found["rows"]), _("events") if found["kind"] == "events" else _("rows")),
@@ -105,9 +109,11 @@ def _describe(found: Described) -> None:
             with block("div", "tile"):
                 text(value, "b")
                 text(label, "span", "soft")
+    days = {"days": (_("Days"), partial(_days, site, found["name"]))} if found["kind"] == "events" else {}
     tabbed(
         {
             "fields": (_("Fields"), partial(_fields, found)),
+            **days,
             "preview": (_("Preview"), partial(_preview, found["preview"])),
             "rejects": (_("Set aside"), partial(_rejects, found)),
             "batches": (_("Batches"), partial(_batches, found["batches"])),
@@ -156,6 +162,38 @@ def _fields(found: Described) -> None:
                 [row for row in found["fields"] if (change.value or "").casefold() in row["path"].casefold()]
             )
         )
+
+
+def _days(site: Site, name: str) -> None:
+    """Show on which days events came, and where none did."""
+    with card():
+        later(partial(days_of, site.workspace, name), _calendar, waiting=_("Counting …"))
+
+
+def _calendar(days: list[tuple[str, int]]) -> None:
+    if not days:
+        text(_("Nothing to show."), "p", "soft")
+        return
+    gaps = silences(days)
+    drawn_figure(
+        _("Events of each day"),
+        partial(charts.calendar, days),
+        about=_("The year up to the newest event, in UTC. Crossed out: a day without any event."),
+        kind="calendar",
+        heads=[_("Without an event from"), _("Days")],
+        rows=[[date(first), count(number)] for first, number in gaps],
+    )
+    text(_("No day is without an event.") if not gaps else plural("{n} gap.", "{n} gaps.", len(gaps)), "p", "soft")
+
+
+def silences(days: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Give each run of days without an event: its first day and its length.
+
+    >>> silences([("2024-01-01", 3), ("2024-01-02", 0), ("2024-01-03", 0), ("2024-01-04", 1), ("2024-01-05", 0)])
+    [('2024-01-02', 2), ('2024-01-05', 1)]
+    """
+    groups = (list(group) for silent, group in groupby(days, key=lambda each: not each[1]) if silent)
+    return [(group[0][0], len(group)) for group in groups]
 
 
 def _preview(rows: list[Described]) -> None:

@@ -349,7 +349,8 @@ class _Insights:
         drill = next(each for each in page.drill_downs if each.code == code)
         spread, kind = page.insights["spreads"][code], page.propensity_type
         name = factor_name(code)
-        with ui.dialog() as dialog, block("div", "card drill", aria_label=name):
+        with ui.dialog() as dialog, block("div", "card drill"):
+            dialog.props["aria-label"] = name
             with block("div", "row between nowrap"):
                 text(name, "h2")
                 tool("close", _("Close"), dialog.close)

@@ -68,6 +68,7 @@ class _Page:
             self._table = self._make_table()
         with ui.dialog().props("position=right maximized=false full-height") as self._panel:
             self._inside = block("aside", "card panel", aria_label=_("Details"))
+        self._panel.props["aria-label"] = _("Details")
         self._panel.on("hide", self._closed)
         self._show()
         ui.timer(LOOK_AGAIN_SECONDS, self._look_again)

@@ -180,8 +180,9 @@ def segment_dialog(
     with (
         context.client.content,
         ui.dialog() as dialog,
-        block("div", "card dialog wide-dialog", aria_label=_("New segment")),
+        block("div", "card dialog wide-dialog"),
     ):
+        dialog.props["aria-label"] = _("New segment")
         with block("div", "row between nowrap"):
             text(_("New segment"), "h2")
             tool("close", _("Close"), dialog.close)

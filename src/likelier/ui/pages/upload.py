@@ -88,8 +88,9 @@ class _Upload:
         self._page = context.client.content
         with (
             ui.dialog().props("persistent") as self._dialog,
-            block("div", "card upload", aria_label=_("Upload a file")),
+            block("div", "card upload"),
         ):
+            self._dialog.props["aria-label"] = _("Upload a file")
             with block("div", "row between nowrap"):
                 text(_("Upload a file"), "h2")
                 tool("close", _("Close"), self._dialog.close)

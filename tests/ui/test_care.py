@@ -1,0 +1,151 @@
+"""The pages for everybody: axe-core on each in both themes, and the whole creation with the keyboard alone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+from tests.ui.conftest import CHROMIUM
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")]
+
+PAGES = {
+    "/": "Success",
+    "/datasets": "Profile attributes",
+    "/datasets/shop": "Filled in the last year",
+    "/profiles?namespace=CRMID&id=p00007": "What is known",
+    "/segments": "Segments",
+    "/audit": "instance.create",
+    "/instances/new": "What kind of question is it?",
+}
+
+
+def violations(tab):
+    """What axe-core finds serious or critical, and where.
+
+    Under an open dialog it takes the darkened page for the background of everything: colours are checked on the pages.
+    """
+    under_dialog = tab.locator(".q-dialog__backdrop").count() > 0
+    options = {"rules": {"color-contrast": {"enabled": not under_dialog}}}
+    found = Axe().run(tab, options=options).response["violations"]
+    return [
+        (each["id"], each["impact"], [node["html"][:160] for node in each["nodes"][:3]])
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+    ]
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def visit(request, browser, served):
+    context = browser.new_context(reduced_motion="reduce", color_scheme=request.param)
+    context.set_default_timeout(60_000)
+    tab = context.new_page()
+
+    def go(path, words):
+        tab.goto(served + path)
+        tab.wait_for_function("window.socket && window.socket.connected")
+        expect(tab.get_by_text(words).first).to_be_visible()
+        expect(tab.locator(".loading")).to_have_count(0)
+        return tab
+
+    yield go
+    context.close()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_are_accessible(visit, path):
+    assert violations(visit(path, PAGES[path])) == []
+
+
+def test_panels_dialogs_and_tabs_are_accessible(visit):
+    tab = visit("/", "Success")
+    tab.get_by_role("button", name="Details of Buy", exact=True).click()
+    expect(tab.get_by_text("A customer who makes a purchase within 14 days.")).to_be_visible()
+    assert violations(tab) == []
+    tab.get_by_role("button", name="Insights").click()
+    expect(tab.get_by_text(re.compile(r"^[\d,]+ customers scored"))).to_be_visible()
+    assert violations(tab) == []
+    tab.locator("button.factor").first.click()
+    expect(tab.locator(".drill .chart svg text").first).to_be_visible()
+    assert violations(tab) == []
+    tab.get_by_role("button", name="Close").click()
+    for name, words in (("Model evaluation", "Target the top 20%"), ("Run history", "Outcome")):
+        tab.get_by_role("tab", name=name).click()
+        expect(tab.get_by_text(re.compile(words)).first).to_be_visible()
+        assert violations(tab) == []
+    visit("/segments", "Segments")
+    tab.get_by_role("button", name="New segment").first.click()
+    tab.get_by_role("button", name="A score").click()
+    expect(tab.get_by_text(re.compile("people, have a score"))).to_be_visible()
+    assert violations(tab) == []
+
+
+def test_the_sign_in_page_is_accessible(browser):
+    from likelier.api.sign_in import PAGE  # noqa: PLC0415 - only its text is wanted
+
+    context = browser.new_context()
+    tab = context.new_page()
+    told = {"refused": "<p role=alert>No.</p>", "provider": '<a href="/">Sign in with Them</a>', "next": "/"}
+    for scheme in ("light", "dark"):
+        tab.emulate_media(color_scheme=scheme)
+        tab.set_content(PAGE.format(code="en", sign_in="Sign in", name="Name", password="Password", **told))
+        assert violations(tab) == []
+    context.close()
+
+
+FOCUSED = """() => {
+  const here = document.activeElement;
+  const marked = here.closest(".q-field__control, .q-radio, .q-checkbox, .q-toggle") ?? here;
+  const seen = [here, marked, ...marked.querySelectorAll("*")].some((each) => {
+    const style = getComputedStyle(each), after = getComputedStyle(each, "::after");
+    return (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== "none"
+      || parseFloat(after.borderTopWidth) >= 2;
+  });
+  return [here.getAttribute("aria-label") || here.textContent.trim() || here.tagName, seen];
+}"""
+
+
+def tab_to(tab, name):
+    """Press Tab until something of that name has the focus; every stop on the way must be seen to have it."""
+    passed = []
+    for _ in range(60):
+        tab.keyboard.press("Tab")
+        said, seen = tab.evaluate(FOCUSED)
+        assert seen, f"nothing shows the focus on {said!r}"
+        passed.append(said[:40])
+        if said.endswith(name):
+            return
+    pytest.fail(f"Tab never reached {name!r}: {passed}")
+
+
+def press(tab, name):
+    tab_to(tab, name)
+    tab.keyboard.press("Enter")
+
+
+def test_an_instance_is_made_with_the_keyboard_alone(look):
+    tab = look("/")
+    press(tab, "New instance")
+    expect(tab.get_by_role("heading", name="New instance")).to_be_visible()
+    tab.wait_for_function("window.socket && window.socket.connected")
+    expect(tab.get_by_label("Name", exact=True)).to_be_focused()
+    tab.keyboard.type("By keys")
+    press(tab, "Next")
+    expect(tab.locator("[aria-current=step]")).to_contain_text("Select data")
+    tab_to(tab, "shop")
+    tab.keyboard.press("Space")
+    expect(tab.get_by_role("checkbox", name="shop")).to_be_checked()
+    press(tab, "Next")
+    expect(tab.locator("[aria-current=step]")).to_contain_text("Define goal")
+    tab_to(tab, "Field")
+    tab.keyboard.type("purchases.val")
+    expect(tab.get_by_role("option", name=re.compile("commerce.purchases.value"))).to_be_visible()
+    tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_text("A customer who makes a purchase within 30 days.")).to_be_visible()
+    press(tab, "Next")
+    expect(tab.locator("[aria-current=step]")).to_contain_text("Set options")
+    press(tab, "Create and run")
+    expect(tab.get_by_role("heading", name="By keys")).to_be_visible()
