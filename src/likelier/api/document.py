@@ -74,6 +74,7 @@ RULE = {
     "name": {"type": "string", "maxLength": 200},
     "description": TEXT,
     "text": {"type": "string", "description": "An expression; see docs/segments.md."},
+    "pql": {"type": "string", "description": "A rule in the Profile Query Language; see docs/segments.md."},
     "rule": {"type": "object", "description": "The same as keys and values."},
     "instance": {"type": "string", "description": "With `bucket`: whoever has such a score."},
     "bucket": {"enum": ["low", "medium", "high"]},

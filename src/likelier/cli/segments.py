@@ -30,6 +30,7 @@ def create(
     bucket: Annotated[str | None, typer.Option(metavar="B", help="low, medium or high.")] = None,
     rule: Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="A rule file.")] = None,
     text: Annotated[str | None, typer.Option(metavar="EXPR", help="A rule as an expression.")] = None,
+    pql: Annotated[str | None, typer.Option(metavar="PQL", help="A rule in the Profile Query Language.")] = None,
     namespace: Annotated[str | None, typer.Option(help="Whose ids the members are, such as CRMID.")] = None,
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
     dry: Annotated[bool, typer.Option("--estimate", help="Only say how many they would be.")] = False,
@@ -40,11 +41,12 @@ def create(
     from likelier.profiles.rulefile import load_rule_file
     from likelier.service import segments as service
 
-    if [text, rule, instance].count(None) != 2:
-        raise UsageError("Give one of --instance with --bucket, --rule FILE.yaml or --text EXPR.")
+    if [text, pql, rule, instance].count(None) != 3:
+        raise UsageError("Give one of --instance with --bucket, --rule FILE.yaml, --text EXPR or --pql PQL.")
     written = load_rule_file(rule) if rule else {}
     wanted = service.Wanted(
         text=text,
+        pql=pql,
         rule=written.get("rule"),
         instance=instance,
         bucket=bucket,

@@ -21,6 +21,7 @@ from likelier.datasets import Dataset, Field, list_datasets, read_dataset
 from likelier.errors import UnknownNameError, UsageError
 from likelier.instance.question import merged_fields
 from likelier.profiles import segments as evaluation
+from likelier.profiles.pql import read_pql
 from likelier.profiles.rulefile import make_rule
 from likelier.profiles.rules import (
     AttributeIs,
@@ -55,17 +56,18 @@ SNAPSHOT = pa.schema([(name, pa.string()) for name in ("namespace", "id", "snaps
 
 @dataclass(frozen=True)
 class Wanted:
-    """The rule of a segment, in one of three ways: an expression, keys, or a bucket of an instance's scores."""
+    """The rule of a segment, in one of four ways: an expression, PQL, keys, or a bucket of an instance's scores."""
 
     text: str | None = None
     rule: Mapping[str, Any] | None = None
     instance: str | None = None
     bucket: str | None = None
     namespace: str | None = None
+    pql: str | None = None
 
     def __post_init__(self) -> None:
-        if [self.text, self.rule, self.instance].count(None) != 2:
-            raise UsageError("Say who belongs to it in one way: a text, a rule, or an instance and a bucket.")
+        if [self.text, self.pql, self.rule, self.instance].count(None) != 3:
+            raise UsageError("Say who belongs to it in one way: a text, a rule, PQL, or an instance and a bucket.")
         if (self.instance is None) != (self.bucket is None):
             raise UsageError(f"An instance and a bucket go together; a bucket is one of {', '.join(BUCKETS)}.")
         if self.bucket is not None and self.bucket not in BUCKETS:
@@ -156,6 +158,8 @@ class Scene:
     def _read(self, wanted: Wanted, names: Names) -> Rule:
         if wanted.text is not None:
             return read_rule(wanted.text, names)
+        if wanted.pql is not None:
+            return read_pql(wanted.pql, names)
         if wanted.rule is not None:
             return make_rule(wanted.rule, names)
         assert wanted.instance is not None
