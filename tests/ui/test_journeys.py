@@ -62,7 +62,11 @@ def test_an_instance_is_cloned_edited_and_deleted(look, served):
     expect(copy).to_be_visible()
     name = copy.inner_text()
     copy.click()
+    expect(tab.get_by_role("heading", name=name)).to_be_visible()
+    tab.wait_for_function("window.socket && window.socket.connected")
     tab.get_by_role("button", name="Edit").click()
+    expect(tab.get_by_role("heading", name=f"Edit {name}")).to_be_visible()
+    tab.wait_for_function("window.socket && window.socket.connected")
     tab.get_by_label("Name", exact=True).fill("Buy twice")
     for step in ("Select data", "Define goal", "Set options"):
         tab.get_by_role("button", name="Next").click()

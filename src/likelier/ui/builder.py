@@ -87,8 +87,10 @@ class Builder:
         changed: Callable[[], None],
         suggest: Suggest,
         names: Mapping[str, str] | None = None,
+        label: str = "",
     ) -> None:
         self._fields, self._changed, self._suggest, self._names = fields, changed, suggest, names or {}
+        self._label = label or _("Field")
 
     def events(self, events: list[Document], *, add: str, named: bool = False, counted: bool = True) -> None:
         """Edit a list of events; `named` ones must have a name, `counted` ones may be asked for several times."""
@@ -168,7 +170,7 @@ class Builder:
             known = condition.get("field") if condition.get("field") in self._fields else None
             field = ui.select(
                 {path: f"{self._names.get(path, path)}  ·  {type_word(each)}" for path, each in self._fields.items()},
-                label=_("Field"),
+                label=self._label,
                 value=known,
                 with_input=True,
             ).props("outlined dense options-dense")

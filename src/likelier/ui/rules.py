@@ -167,7 +167,8 @@ class RuleBuilder:
 
         draw()
         fields = {"value": NUMERIC_VALUE}
-        Builder(fields, self._changed, _nothing, {"value": _("value")}).condition(fact["condition"])
+        label = _("Its value (if you like)")
+        Builder(fields, self._changed, _nothing, {"value": _("value")}, label).condition(fact["condition"])
 
     def _attribute(self, fact: Document) -> None:
         Builder(self._choices.attributes, self._changed, self._suggest).condition(fact["condition"])

@@ -254,7 +254,7 @@ class _Built:
 
     def draw(self) -> None:
         ways = {True: _("Put together"), False: _("Written")}
-        way = ui.toggle(ways, value=True).props("no-caps unelevated")
+        way = ui.radio(ways, value=True).props("inline")
         way.props["aria-label"] = _("How the rule is made")
         built, written = block("div", "stack"), block("div", "stack")
         written.set_visibility(False)
