@@ -109,7 +109,9 @@ class Shop:
         own = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "NICEGUI"))}
         temporary = self.folder / "tmp"
         temporary.mkdir(exist_ok=True)
-        return {**own, "LIKELIER_DATABASE": self.database, "LIKELIER_LAKE": self.lake, "TMPDIR": str(temporary)}
+        # A stage at which a process dies again and again is given up; here it dies by our hand.
+        chosen = {"LIKELIER_DATABASE": self.database, "LIKELIER_LAKE": self.lake, "LIKELIER_ATTEMPTS": "1000"}
+        return {**own, **chosen, "TMPDIR": str(temporary)}
 
     def command(self, *words: object) -> str:
         home = self.folder / "home0"

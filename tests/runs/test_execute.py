@@ -160,6 +160,18 @@ def test_a_stage_at_which_the_process_keeps_dying_is_given_up(store, home):
     assert "died 3 times" in found(store).error.message
 
 
+def test_a_stage_that_keeps_killing_is_given_up_though_those_before_it_are_answered_each_time(store, home):
+    class PowerCutError(BaseException):
+        pass
+
+    for number in range(3):
+        run = claim(store, f"dead{number}", instead_of=f"here/1/1/dead{number - 1}")
+        with pytest.raises(PowerCutError):
+            carry_on(run, INSTANCE, bench(store, home, Stages(trouble={"train": [PowerCutError()]})))
+    carry_on(claim(store, "last", instead_of="here/1/1/dead2"), INSTANCE, bench(store, home, Stages()))
+    assert (found(store).state, "died 3 times" in found(store).error.message) == (State.FAILED, True)
+
+
 def test_a_store_that_is_away_for_longer_than_the_lease_stops_the_work(store, home):
     never = threading.Event()
     moments = iter([NOW + dt.timedelta(seconds=number) for number in range(100_000)])

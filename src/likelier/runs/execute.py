@@ -225,6 +225,8 @@ def _all_stages(run: Run, instance: Instance, engine: Engine, bench: Bench, hear
             ),
             bench,
         )
+        if stage in run.stages:  # and recorded: only what is new begins the count of attempts anew
+            continue
         seconds = time.monotonic() - began
         log.info("stage finished", extra={"stage": stage, "seconds": round(seconds, 3)})
         run = _with_stage(run, stage, summary, seconds)
