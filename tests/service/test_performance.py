@@ -10,9 +10,10 @@ from likelier.errors import UnknownNameError, UsageError
 from likelier.runs.records import State, scores_table
 from likelier.scores import SCHEMA, Scale, buckets, percentiles
 from likelier.service.instances import delete_instance, save_instance
-from likelier.service.outcomes import look_again
+from likelier.service.outcomes import look_again, room
 from likelier.service.performance import performance
 from likelier.service.runs import claim, start_run
+from likelier.service.worker import tidy
 from likelier.store import outcomes as stored_outcomes
 from likelier.store.runs import Ledger, find
 
@@ -223,3 +224,11 @@ def test_however_late_events_come_the_figures_are_those_of_a_count_from_scratch(
             buyers = {who for who, when, buys in seen if buys and cut_off <= when < end}
             expected = len(buyers & people.keys()) if max(reaches, MAY) >= end else None
             assert run["all"]["qualifying"] == expected
+
+
+def test_a_server_that_tidies_up_leaves_alone_what_is_being_worked_in(workspace):
+    with room(workspace) as folder:
+        (folder / "times").write_text("")
+        tidy(workspace)
+        assert (folder / "times").exists()
+    assert not folder.exists()

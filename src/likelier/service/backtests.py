@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from likelier.insights.backtests import backtest_page
 from likelier.instance import Instance
 from likelier.pipeline.backtest import Watch
 from likelier.service.files import whole_file
+from likelier.service.outcomes import room
 from likelier.service.workspace import Workspace
 from likelier.timespan import next_midnight
 
@@ -28,15 +28,11 @@ def backtest(
 ) -> dict[str, Any]:
     """Put runs of an instance back in time; records and publishes nothing."""
     settings = workspace.settings
-    settings.runs.mkdir(parents=True, exist_ok=True)
     versions = {name: open_dataset(workspace.lake, name).version for name in instance.datasets}
-    with (
-        workspace.engine() as engine,
-        tempfile.TemporaryDirectory(prefix="backtest-", dir=settings.runs) as folder,
-    ):
+    with workspace.engine() as engine, room(workspace) as folder:
         moment = as_of or next_midnight(pipeline.newest_event(engine, workspace.lake, instance.datasets))
         inputs = pipeline.Inputs(instance, moment, settings.seed if seed is None else seed, versions)
-        test = pipeline.Backtest(inputs, engine, workspace.lake, Path(folder), settings.minimum_auc)
+        test = pipeline.Backtest(inputs, engine, workspace.lake, folder, settings.minimum_auc)
         return test.run(count, watch)
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,11 @@ from likelier.datasets import open_dataset
 from likelier.errors import RunError, UsageError
 from likelier.insights.performance import Outcome, came_true, in_brief
 from likelier.instance import Instance
+from likelier.runs.owners import this_process
 from likelier.runs.records import Run, State
 from likelier.service.instances import whole_instance
 from likelier.service.scores import read_scores
+from likelier.service.worker import OWNER, SCRATCH
 from likelier.service.workspace import Workspace
 from likelier.store import instances as stored
 from likelier.store import outcomes as store
@@ -111,10 +114,13 @@ def outcome_of(
     return Outcome(probability, score, reached), ids.filter(pa.array(known)), int((~known).sum())
 
 
-def room(workspace: Workspace) -> tempfile.TemporaryDirectory[str]:
-    """A folder to work in, where runs work."""
+@contextmanager
+def room(workspace: Workspace) -> Iterator[Path]:
+    """Give a folder to work in that a server beside leaves alone, and removes when this process was killed."""
     workspace.settings.runs.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(prefix="outcomes-", dir=workspace.settings.runs)
+    with tempfile.TemporaryDirectory(suffix=SCRATCH, dir=workspace.settings.runs) as folder:
+        (Path(folder) / OWNER).write_text(this_process("room"), encoding="utf-8")
+        yield Path(folder)
 
 
 def _look_at(workspace: Workspace, same: Sequence[Scoring], known: Mapping[str, Recorded]) -> list[Recorded]:
@@ -131,7 +137,7 @@ def _look_at(workspace: Workspace, same: Sequence[Scoring], known: Mapping[str, 
             return []
         inputs = pipeline.Inputs(instance, reaches, 0, versions)
         cut_offs = tuple(sorted({each.cut_off for each in closed}))
-        came = pipeline.outcomes(inputs, cut_offs, engine=engine, lake=workspace.lake, folder=Path(folder))
+        came = pipeline.outcomes(inputs, cut_offs, engine=engine, lake=workspace.lake, folder=folder)
         return [_decided(workspace, engine, each, inputs, came, known.get(each.run.id)) for each in closed]
 
 

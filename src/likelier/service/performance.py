@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import ibis
@@ -103,7 +102,7 @@ def _sliced(workspace: Workspace, scoring: Scoring, known: Recorded, path: str) 
     holder, field = _attribute(workspace, scoring.instance, path)
     inputs = pipeline.Inputs(scoring.instance, known.known_until, 0, known.data_versions)
     with workspace.engine() as engine, room(workspace) as folder:
-        came = pipeline.outcomes(inputs, (scoring.cut_off,), engine=engine, lake=workspace.lake, folder=Path(folder))
+        came = pipeline.outcomes(inputs, (scoring.cut_off,), engine=engine, lake=workspace.lake, folder=folder)
         outcome, ids, _ = outcome_of(workspace, engine, scoring, came)
         values = _known_at(workspace, engine, holder, field, scoring)
     places = pc.index_in(ids, value_set=values["id"].combine_chunks().cast(pa.string()))
