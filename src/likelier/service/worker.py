@@ -101,9 +101,9 @@ class Worker:
         if self._process:
             self._process.kill()
             self._process.wait()
-            with suppress(LikelierError):  # whoever looks next sees that its process is gone
-                release_orphans(self._workspace)
-                tidy(self._workspace)
+        with suppress(LikelierError):  # whoever looks next sees that its process is gone
+            release_orphans(self._workspace)
+            tidy(self._workspace)
 
     def _work(self) -> None:
         while not self._over.wait(LOOK_SECONDS * 2 ** min(self._failures, 5)):
