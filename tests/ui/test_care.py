@@ -27,6 +27,7 @@ def violations(tab):
 
     Under an open dialog it takes the darkened page for the background of everything: colours are checked on the pages.
     """
+    expect(tab.locator("html")).to_have_attribute("lang", re.compile("."))  # set once the page is connected
     under_dialog = tab.locator(".q-dialog__backdrop").count() > 0
     options = {"rules": {"color-contrast": {"enabled": not under_dialog}}}
     found = Axe().run(tab, options=options).response["violations"]

@@ -54,6 +54,11 @@ def test_from_a_retail_file_to_a_run_that_says_what_is_missing(look):
     expect(tab.get_by_role("table", name="Runs").get_by_text("Failed")).to_be_visible()
 
 
+def alive(tab) -> None:
+    """Wait until the page answers: its language is set once it is connected."""
+    expect(tab.locator("html")).to_have_attribute("lang", re.compile("."))
+
+
 def test_an_instance_is_cloned_edited_and_deleted(look, served):
     tab = look("/")
     tab.get_by_role("button", name="Details of Buy", exact=True).click()
@@ -63,10 +68,10 @@ def test_an_instance_is_cloned_edited_and_deleted(look, served):
     name = copy.inner_text()
     copy.click()
     expect(tab.get_by_role("heading", name=name)).to_be_visible()
-    tab.wait_for_function("window.socket && window.socket.connected")
+    alive(tab)
     tab.get_by_role("button", name="Edit").click()
     expect(tab.get_by_role("heading", name=f"Edit {name}")).to_be_visible()
-    tab.wait_for_function("window.socket && window.socket.connected")
+    alive(tab)
     tab.get_by_label("Name", exact=True).fill("Buy twice")
     for step in ("Select data", "Define goal", "Set options"):
         tab.get_by_role("button", name="Next").click()
@@ -79,9 +84,10 @@ def test_an_instance_is_cloned_edited_and_deleted(look, served):
     expect(row.get_by_text("Weekly")).to_be_visible()
     expect(tab.get_by_role("link", name=name, exact=True)).to_have_count(0)
     tab.get_by_role("button", name="Details of Buy twice").click()
-    tab.get_by_role("button", name="Delete").click()
+    details = tab.get_by_role("dialog", name="Details")
+    details.get_by_role("button", name="Delete").click()
     tab.get_by_role("alertdialog").get_by_role("button", name="Keep it").click()
-    tab.get_by_role("button", name="Delete").click()
+    details.get_by_role("button", name="Delete").click()
     tab.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     expect(tab.get_by_role("link", name="Buy twice")).to_have_count(0)
 
@@ -127,7 +133,7 @@ def test_the_days_of_a_dataset_and_the_audit_log_are_looked_at(look, served):
     expect(tab.locator(".chart.calendar svg path").first).to_be_visible()
     expect(tab.get_by_text(re.compile(r"No day is without an event\.|\d+ gaps?\."))).to_be_visible()
     tab.goto(served + "/audit")
-    tab.wait_for_function("window.socket && window.socket.connected")
+    alive(tab)
     expect(tab.get_by_role("table", name="Audit log").get_by_text("instance.create").first).to_be_visible()
     with tab.expect_download() as download:
         tab.get_by_role("button", name="Download").click()

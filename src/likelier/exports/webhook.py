@@ -61,7 +61,7 @@ def signature(secret: str, moment: str, body: bytes) -> str:
     """Sign a batch.
 
     >>> signature("secret", "0", b"{}")[:20]
-    'sha256=38d6c69eb4cf5'
+    'sha256=4bbe8d39de1ff'
     """
     return "sha256=" + hmac.new(secret.encode(), moment.encode() + b"." + body, hashlib.sha256).hexdigest()
 

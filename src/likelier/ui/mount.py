@@ -6,6 +6,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from fastapi import FastAPI
+from nicegui import app as site_app
 from nicegui import ui
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -36,6 +37,8 @@ def mount(
     for page in ALL:
         page.register(site)
     _admit(app, visitor)
+    # A bar without a name that tells a screen reader nothing; pages say themselves what they wait for.
+    site_app.config.quasar_config["loadingBar"]["skipHijack"] = True
     # Tailwind would be compiled in every visitor's browser.
     ui.run_with(app, title="likelier", favicon=frame.ICON, dark=None, tailwind=False, show_welcome_message=False)
 
