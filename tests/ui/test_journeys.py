@@ -114,7 +114,7 @@ def test_a_segment_is_put_together_and_taken_away(look):
     assert download.value.suggested_filename == "Hot and golden.csv"
     tab.get_by_role("button", name="Delete").click()
     tab.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
-    expect(tab.get_by_role("heading", name="Segments")).to_be_visible()
+    expect(tab.get_by_role("heading", name="Segments", exact=True)).to_be_visible()
 
 
 def test_a_segment_is_made_of_a_range_of_a_factor(look):
@@ -125,6 +125,9 @@ def test_a_segment_is_made_of_a_range_of_a_factor(look):
     expect(tab.get_by_text(re.compile(r'people, have ".+" that is a factor of the score of "Buy"'))).to_be_visible()
     tab.get_by_role("button", name="Create", exact=True).click()
     expect(tab.get_by_role("heading", name="Members")).to_be_visible()
+    tab.get_by_role("button", name="Delete").click()
+    tab.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
+    expect(tab.get_by_role("heading", name="Segments", exact=True)).to_be_visible()
 
 
 def test_the_days_of_a_dataset_and_the_audit_log_are_looked_at(look, served):

@@ -150,4 +150,4 @@ def test_the_language_is_switched_and_remembered(look, served):
     tab.get_by_text("Português", exact=True).click()
     expect(tab.get_by_role("heading", name="Conjuntos de dados")).to_be_visible()
     tab.goto(served + "/segments")
-    expect(tab.get_by_role("heading", name="Segmentos")).to_be_visible()
+    expect(tab.get_by_role("heading", name="Segmentos", exact=True)).to_be_visible()
