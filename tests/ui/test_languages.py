@@ -85,7 +85,7 @@ def test_english_is_told_from_french():
 
 def test_instances_and_insights_are_french(walk):
     tab = walk("/")
-    assert tab.evaluate("document.documentElement.lang") == "fr"
+    expect(tab.locator("html")).to_have_attribute("lang", "fr")
     settled(tab, "Réussite")
     assert left_in_english(tab) == []
     tab.get_by_role("button", name="Détails de Buy", exact=True).click()
