@@ -26,6 +26,11 @@ from likelier.settings import read_settings
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+def alive(tab) -> None:
+    """Wait until the page is connected: what is typed before is not heard."""
+    expect(tab.locator("html")).to_have_attribute("data-live", "yes")
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory):
     """A home where 'Buy' was run on a small shop."""
@@ -97,7 +102,7 @@ def look(browser, served):
         tab.on("console", lambda message: message.type == "error" and trouble.append(message.text))
         tab.on("pageerror", lambda error: trouble.append(str(error)))
         tab.goto(served + path)
-        tab.wait_for_function("window.socket && window.socket.connected")
+        alive(tab)
         return tab
 
     yield open_

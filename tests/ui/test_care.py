@@ -7,7 +7,7 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from tests.ui.conftest import CHROMIUM
+from tests.ui.conftest import CHROMIUM, alive
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")]
 
@@ -27,7 +27,7 @@ def violations(tab):
 
     Under an open dialog it takes the darkened page for the background of everything: colours are checked on the pages.
     """
-    expect(tab.locator("html")).to_have_attribute("lang", re.compile("."))  # set once the page is connected
+    expect(tab.locator("html")).to_have_attribute("lang", re.compile("."))
     under_dialog = tab.locator(".q-dialog__backdrop").count() > 0
     options = {"rules": {"color-contrast": {"enabled": not under_dialog}}}
     found = Axe().run(tab, options=options).response["violations"]
@@ -46,7 +46,7 @@ def visit(request, browser, served):
 
     def go(path, words):
         tab.goto(served + path)
-        tab.wait_for_function("window.socket && window.socket.connected")
+        alive(tab)
         expect(tab.get_by_text(words).first).to_be_visible()
         expect(tab.locator(".loading")).to_have_count(0)
         return tab
@@ -130,7 +130,7 @@ def test_an_instance_is_made_with_the_keyboard_alone(look):
     tab = look("/")
     press(tab, "New instance")
     expect(tab.get_by_role("heading", name="New instance")).to_be_visible()
-    tab.wait_for_function("window.socket && window.socket.connected")
+    alive(tab)
     expect(tab.get_by_label("Name", exact=True)).to_be_focused()
     tab.keyboard.type("By keys")
     press(tab, "Next")

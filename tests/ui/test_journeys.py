@@ -9,7 +9,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-from tests.ui.conftest import CHROMIUM
+from tests.ui.conftest import CHROMIUM, alive
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")]
 
@@ -54,11 +54,6 @@ def test_from_a_retail_file_to_a_run_that_says_what_is_missing(look):
     expect(tab.get_by_role("table", name="Runs").get_by_text("Failed")).to_be_visible()
 
 
-def alive(tab) -> None:
-    """Wait until the page answers: its language is set once it is connected."""
-    expect(tab.locator("html")).to_have_attribute("lang", re.compile("."))
-
-
 def test_an_instance_is_cloned_edited_and_deleted(look, served):
     tab = look("/")
     tab.get_by_role("button", name="Details of Buy", exact=True).click()
@@ -80,6 +75,7 @@ def test_an_instance_is_cloned_edited_and_deleted(look, served):
     tab.get_by_role("button", name="Save").click()
     expect(tab.get_by_role("heading", name="Buy twice")).to_be_visible()
     tab.goto(served)
+    alive(tab)
     row = tab.get_by_role("row").filter(has_text="Buy twice")
     expect(row.get_by_text("Weekly")).to_be_visible()
     expect(tab.get_by_role("link", name=name, exact=True)).to_have_count(0)
@@ -101,7 +97,9 @@ def test_a_segment_is_put_together_and_taken_away(look):
         tab.get_by_text(re.compile(r'[\d,]+ people, have a score of "Buy" where score is at least 75'))
     ).to_be_visible()
     tab.get_by_role("button", name="What they did").click()
-    tab.get_by_role("combobox", name="Field").last.fill("purchases.val")
+    fields = tab.get_by_role("combobox", name="Field")
+    expect(fields).to_have_count(2)  # of the score, and of what they did
+    fields.last.fill("purchases.val")
     tab.get_by_role("option", name=re.compile("commerce.purchases.value")).click()
     expect(
         tab.get_by_text(re.compile("and had an event where commerce.purchases.value exists in the last 30 days"))
@@ -123,6 +121,7 @@ def test_a_segment_is_made_of_a_range_of_a_factor(look):
     tab.locator("button.factor").first.click()
     tab.locator(".drill").get_by_role("button", name="Create segment").click()
     expect(tab.get_by_text(re.compile(r'people, have ".+" that is a factor of the score of "Buy"'))).to_be_visible()
+    tab.get_by_label("Name", exact=True).fill("Ranged")  # the factor's name would be English on the French pages
     tab.get_by_role("button", name="Create", exact=True).click()
     expect(tab.get_by_role("heading", name="Members")).to_be_visible()
     tab.get_by_role("button", name="Delete").click()

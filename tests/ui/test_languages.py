@@ -7,7 +7,7 @@ import string
 
 import pytest
 from playwright.sync_api import expect
-from tests.ui.conftest import CHROMIUM
+from tests.ui.conftest import CHROMIUM, alive
 
 from likelier.languages.gather import read
 
@@ -69,7 +69,7 @@ def walk(browser, served, home):
 
     def visit(path):
         tab.goto(served + path)
-        tab.wait_for_function("window.socket && window.socket.connected")
+        alive(tab)
         return tab
 
     yield visit
@@ -150,4 +150,5 @@ def test_the_language_is_switched_and_remembered(look, served):
     tab.get_by_text("Português", exact=True).click()
     expect(tab.get_by_role("heading", name="Conjuntos de dados")).to_be_visible()
     tab.goto(served + "/segments")
+    alive(tab)
     expect(tab.get_by_role("heading", name="Segmentos", exact=True)).to_be_visible()

@@ -31,7 +31,7 @@ def page(site: Site, title: str, *, at: str, wide: bool = False) -> Iterator[Vis
     request = context.client.request
     chosen = request.cookies.get(THEME, "auto")
     theme = ui.dark_mode({"dark": True, "light": False}.get(chosen))
-    ui.run_javascript(f"document.documentElement.lang = {json.dumps(language().code)}; tellTheme()")
+    ui.run_javascript(f"live({json.dumps(language().code)})")
     link(_("Skip to the content"), "#content", "skip")
     with block("header", "top"):
         with block("a", "brand", href="/", aria_label="likelier"):
@@ -141,6 +141,10 @@ def register() -> None:
 
 
 SCRIPT = f"""
+function live(language) {{ // the page is connected: what is done on it from now on is heard
+  Object.assign(document.documentElement, {{ lang: language }}).dataset.live = "yes";
+  tellTheme();
+}}
 function tellTheme() {{
   const dark = document.body.classList.contains("body--dark") ? "1" : "0";
   const told = (document.cookie.match(/{DARK_COOKIE}=(.)/) || [])[1] || "0";
