@@ -2,42 +2,14 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
+from .killing import send_and_kill
+
 KILLS, EVENTS, BAD = 20, 100, 3
 
-# A process of its own, without threads of other tests: it forks a child per batch and kills it at a random moment.
-SCRIPT = """
-import datetime as dt, os, pathlib, random, signal, sys, time
-import pyarrow
-from likelier.events.ingest import ingest
-from likelier.lake import Lake
-
-folder, kills = pathlib.Path(sys.argv[1]), int(sys.argv[2])
-chance = random.Random(7)
-
-pyarrow.array([""])  # loads pandas where it is installed, once rather than in each child
-now = dt.datetime(2024, 6, 1, tzinfo=dt.UTC)
-
-def send(number):
-    child = os.fork()
-    if child == 0:
-        ingest(Lake(str(folder / "lake")), "web", [folder / f"{number}.jsonl"], now=now)
-        os._exit(0)
-    return child
-
-start = time.monotonic()
-os.waitpid(send(0), 0)
-usual = time.monotonic() - start
-for number in range(1, kills + 1):
-    child = send(number)
-    time.sleep(chance.uniform(0, 1.1 * usual))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-"""
+SENDING = 'ingest(lake, "web", [folder / f"{number}.jsonl"], now=now)'
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -47,8 +19,7 @@ def test_a_batch_is_there_as_a_whole_or_not_at_all(desk, make, tmp_path, monkeyp
     for batch in range(KILLS + 1):
         rows = [{**make(), "_id": f"{batch}-{number}"} for number in range(EVENTS)] + [{"_id": "bad"}] * BAD
         (tmp_path / f"{batch}.jsonl").write_text("\n".join(json.dumps({**row, "batch": f"b{batch}"}) for row in rows))
-    environment = {**os.environ, "TMPDIR": str(scratch)}
-    subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path), str(KILLS)], check=True, env=environment)
+    send_and_kill(SENDING, tmp_path, KILLS, scratch)
 
     there = desk.values("batch")
     assert {there.count(f"b{batch}") for batch in range(KILLS + 1)} <= {0, EVENTS}

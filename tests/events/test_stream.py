@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import duckdb
 import pyarrow as pa
@@ -16,6 +14,7 @@ from likelier.events.known import KnownIds
 from likelier.events.stream import Sent, append_lines, tidy
 
 from .conftest import NOW
+from .killing import send_and_kill
 
 
 @pytest.fixture
@@ -137,35 +136,9 @@ def test_small_files_are_joined_and_their_ids_stay_known(desk, make, send, tmp_p
 
 KILLS, EVENTS = 5, 50
 
-# A process of its own, without threads of other tests: a child for each batch, killed at a random moment.
-SCRIPT = """
-import datetime as dt, os, pathlib, random, signal, sys, time
-import pyarrow
-from likelier.events.known import KnownIds
-from likelier.events.stream import Sent, append_lines
-from likelier.lake import Lake
-
-folder, kills = pathlib.Path(sys.argv[1]), int(sys.argv[2])
-chance = random.Random(7)
-pyarrow.array([""])  # loads pandas where it is installed, once rather than in each child
-now = dt.datetime(2024, 6, 1, tzinfo=dt.UTC)
-
-def send(number):
-    child = os.fork()
-    if child == 0:
+SENDING = """
         sent = [Sent(half, (folder / f"{number}-{half}").read_bytes()) for half in "ab"]
-        append_lines(Lake(str(folder / "lake")), "web", sent, now=now, memory="500MB", known=KnownIds(folder / "known"))
-        os._exit(0)
-    return child
-
-start = time.monotonic()
-os.waitpid(send(0), 0)
-usual = time.monotonic() - start
-for number in range(1, kills + 1):
-    child = send(number)
-    time.sleep(chance.uniform(0, 1.1 * usual))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+        append_lines(lake, "web", sent, now=now, memory="500MB", known=KnownIds(folder / "known"))
 """
 
 
@@ -179,8 +152,7 @@ def test_killed_at_any_moment_and_sent_again_every_event_is_there_once(desk, mak
             (tmp_path / f"{batch}-{half}").write_bytes(bodies[batch, half])
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    environment = {**os.environ, "TMPDIR": str(scratch)}
-    subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path), str(KILLS)], check=True, env=environment)
+    send_and_kill(SENDING, tmp_path, KILLS, scratch)
     there = desk.values("_id")
     for batch in range(KILLS + 1):
         found = sum(id_.startswith(f"{batch}") for id_ in there)

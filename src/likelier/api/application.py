@@ -10,8 +10,9 @@ from fastapi.middleware.gzip import GZipMiddleware
 
 from likelier.access.provider import provider_of
 from likelier.api.document import document, name_of
-from likelier.api.frame import protect, tell_problems
-from likelier.api.operations import operations, watch
+from likelier.api.envelope import Envelope
+from likelier.api.frame import tell_problems
+from likelier.api.operations import operations
 from likelier.api.privacy import privacy
 from likelier.api.routes import routes
 from likelier.api.sign_in import doors
@@ -33,13 +34,12 @@ def make_app(workspace: Workspace) -> FastAPI:
     app.state.workspace, app.state.intake = workspace, Intake(workspace)
     app.state.provider = provider_of(workspace.settings)
     tell_problems(app)
-    protect(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.include_router(routes)
     app.include_router(privacy)
     app.include_router(doors)
     app.include_router(operations)
-    watch(app)
+    app.add_middleware(Envelope)
     return app
 
 

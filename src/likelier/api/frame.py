@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 from typing import Annotated, Any
 from urllib.parse import unquote
@@ -10,18 +9,16 @@ from urllib.parse import unquote
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from likelier.access import tokens, users
 from likelier.access.identity import Actor
 from likelier.access.roles import NotPermittedError, Permission
 from likelier.access.users import SignInRefusedError
 from likelier.errors import LikelierError, RunError, StorageError, TransientError, UnknownNameError, UsageError
-from likelier.logs import request_id
 from likelier.service.profiles import UnknownPersonError
 from likelier.service.runs import RunUnderWayError
 from likelier.service.workspace import Workspace
@@ -162,35 +159,3 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 def _unexpected(request: Request, _: Exception) -> Response:
     return problem(request, 500, "Failed", "Something went wrong that should not; the server's log says what.")
-
-
-CAREFUL = {"x-content-type-options": "nosniff", "x-frame-options": "DENY", "referrer-policy": "same-origin"}
-
-
-def protect(app: FastAPI) -> None:
-    """Give every answer an id and the headers that keep browsers careful."""
-    app.add_middleware(_Protected)
-
-
-class _Protected:
-    """Adds headers as an answer begins."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        name = request_id.get() or secrets.token_hex(8)
-        scope.setdefault("state", {})["id"] = name
-
-        async def sent(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = name
-                for key, value in CAREFUL.items():
-                    headers.setdefault(key, value)
-            await send(message)
-
-        await self._app(scope, receive, sent)
