@@ -279,6 +279,44 @@ class FreshScore(Answer):
     score: Score | None
 
 
+class Identity(Answer):
+    namespace: str
+    id: str
+
+
+class Cut(BaseModel):
+    """A link that is wrong or, with `cut: false`, is not."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    a: Identity
+    b: Identity
+    cut: bool = True
+
+
+class Link(Answer):
+    """Two ids that were seen together, and whether that makes them one person."""
+
+    a: Identity
+    b: Identity
+    first: dt.datetime
+    last: dt.datetime
+    rows: int
+    counts: bool
+    cut: bool
+
+
+class Links(Answer):
+    """Which ids are one person with an id; `hubs` have more than `most_linked` neighbours and join nobody."""
+
+    namespace: str
+    id: str
+    ids: list[Identity]
+    links: list[Link]
+    hubs: list[dict[str, Any]]
+    most_linked: int
+
+
 class Profile(Answer):
     """What is known of a person."""
 
@@ -307,6 +345,7 @@ class PersonalData(Answer):
     segments: list[dict[str, Any]]
     hold_outs: list[dict[str, Any]]
     set_aside: list[dict[str, Any]]
+    cut_links: list[list[Identity]]
 
 
 class Erasure(Answer):

@@ -171,3 +171,13 @@ def test_a_seed_that_is_too_large_is_refused(client, admin):
     instance = client.post("/api/v1/instances", json=ASKED, headers=admin).json()["id"]
     for seed in (-1, 2**31, "x"):
         assert client.post(f"/api/v1/instances/{instance}/runs?seed={seed}", headers=admin).status_code == 422
+
+
+def test_links_are_shown_and_cut(client, admin):
+    event = {"_id": "2", "timestamp": "2024-04-30T13:00:00Z", "identityMap": {"CRMID": [{"id": "p1"}, {"id": "p2"}]}}
+    client.post("/api/v1/datasets/shop/events", content=json.dumps(event), headers=admin)
+    found = client.get("/api/v1/links/CRMID/p2", headers=admin).json()
+    assert ([one["id"] for one in found["ids"]], found["links"][0]["counts"]) == (["p1", "p2"], True)
+    ends = {key: {"namespace": "CRMID", "id": one} for key, one in (("a", "p1"), ("b", "p2"))}
+    assert client.post("/api/v1/links/cut", json=ends, headers=admin).json()["links"][0]["cut"]
+    assert not client.post("/api/v1/links/cut", json={**ends, "cut": False}, headers=admin).json()["links"][0]["cut"]

@@ -103,6 +103,12 @@ def run(
         return {stage: run_stage(stage, inputs, engine=engine, lake=lake, folder=folder) for stage in STAGES}
 
 
+def read(lake: Lake, folder: Path, asked: Instance, given: dict[str, int]) -> dict:
+    """Do the first stage alone, on some versions of the data."""
+    with DuckDB() as engine:
+        return run_stage("read", Inputs(asked, AS_OF, 7, given), engine=engine, lake=lake, folder=folder)
+
+
 def moved(table: pa.Table, start: dt.datetime) -> pa.Table:
     """The same rows as other events, beginning at another moment."""
     moments = pc.add(table["timestamp"], pa.scalar(start - START, pa.duration("us")))

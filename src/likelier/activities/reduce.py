@@ -25,10 +25,12 @@ from likelier.activities.codes import BITS, Category, Codebook, Measure, Signal,
 from likelier.activities.standard import STANDARD_EVENTS
 from likelier.backend import Engine, batches
 from likelier.datasets import Field, FieldType
+from likelier.identity.persons import stands_for
 from likelier.instance import Question
 
 CATEGORY_CODES = 1 << 18
 NO_CODE = -1
+SPANS = "spans.npy"
 STANDARD = {event.name: event for event in STANDARD_EVENTS}
 
 
@@ -42,6 +44,15 @@ class Activities:
     words: np.ndarray  # int64, events x words
     measures: np.ndarray  # float32, events x measures, NaN where absent
     slots: np.ndarray  # int32, events x slots, -1 where absent
+    spans: np.ndarray | None = None
+    """First and last cut-off (by place) that each profile stands for, of stitched persons; None: all do for all."""
+
+    @property
+    def people(self) -> np.ndarray:
+        """Number the profiles; those that are one person at different cut-offs have the same number."""
+        if self.spans is None:
+            return np.arange(self.profiles)
+        return stands_for(self.ids).dictionary_encode().indices.to_numpy()
 
     @property
     def profiles(self) -> int:
@@ -226,6 +237,7 @@ def load(folder: Path) -> tuple[Activities, Codebook]:
             _mapped(folder / "words", np.int64, (rows, codebook.words)),
             _mapped(folder / "measures", np.float32, (rows, len(codebook.measures))),
             _mapped(folder / "slots", np.int32, (rows, codebook.slots)),
+            np.load(folder / SPANS) if (folder / SPANS).exists() else None,
         ),
         codebook,
     )

@@ -25,6 +25,7 @@ from likelier.errors import UnknownNameError
 from likelier.events.stream import Sent
 from likelier.instance import make_instance
 from likelier.service import audits, data, drafts, instances, ondemand, profiles, reports, runs, scores, segments
+from likelier.service import identity as identities
 from likelier.service.instances import Edit
 from likelier.service.intake import Intake
 from likelier.service.overview import Overview, overview, overviews
@@ -327,6 +328,19 @@ def get_profile(
         moment = parse_moment(as_of) if as_of else None
         found["fresh"] = ondemand.score_now(work, namespace, identity, instance, as_of=moment)
     return _json(found)
+
+
+@routes.get("/links/{namespace}/{identity:path}", response_model=wire.Links, responses=problems(404))
+def get_links(namespace: str, identity: str, _: Reader, work: Work) -> dict[str, Any]:
+    """Tell which ids are one person with an id, and by which links."""
+    return identities.find_links(work, namespace, identity)
+
+
+@routes.post("/links/cut", response_model=wire.Links, responses=problems(404, 422))
+def cut_link(asked: wire.Cut, actor: Manager, work: Work) -> dict[str, Any]:
+    """Cut the link of two ids, or with `cut: false` let it count again."""
+    one, other = ((end.namespace, end.id) for end in (asked.a, asked.b))
+    return identities.cut_link(work, actor, one, other, cut=asked.cut)
 
 
 @routes.get("/segments", response_model=wire.Page[wire.Segment])

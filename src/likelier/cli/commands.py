@@ -26,6 +26,7 @@ from likelier.cli.frame import (
     screen,
     tell_failure,
 )
+from likelier.cli.links import links
 from likelier.cli.operating import audit, backup, doctor, restore, retention
 from likelier.cli.privacy import privacy
 from likelier.cli.segments import segments
@@ -47,7 +48,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for group in (exports, privacy, segments, tokens, users):
+for group in (exports, links, privacy, segments, tokens, users):
     app.add_typer(group)
 for command in (doctor, backup, restore, audit, retention):
     app.command()(command)
@@ -308,6 +309,9 @@ def simulate(
     days: Annotated[int, typer.Option(min=1, help="Days of history.")] = 365,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
     kind: Annotated[str, typer.Option(help="Of shop: shop, grocery, media, game or wholesale.")] = "shop",
+    anonymous: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of their days on which people do not sign in.")
+    ] = 0.0,
     file_format: Annotated[Format, typer.Option("--format", help="The files' format.")] = Format.PARQUET,
     home: Home = None,
     json: Json = False,
@@ -324,6 +328,7 @@ def simulate(
             seed=seed,
             format=file_format.value,
             kind=kind,
+            anonymous=anonymous,
             progress=lambda done, what: bar.update(task, completed=done, rows=what),
         )
     if json:

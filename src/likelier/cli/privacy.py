@@ -41,7 +41,7 @@ def access(
     margin().print(plain(f"{told or 'Nothing'} of {len(found['ids'])} ids: {output}"))
 
 
-KINDS = ("events", "attributes", "scores", "segments", "hold_outs", "set_aside")
+KINDS = ("events", "attributes", "scores", "segments", "hold_outs", "set_aside", "cut_links")
 
 
 @privacy.command()

@@ -10,7 +10,7 @@ import functools
 import json
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -45,19 +45,30 @@ class Person:
         return sorted(one for space, one in self.ids if space == namespace)
 
 
-def recognise(engine: Engine, lake: Lake, datasets: Sequence[Dataset], namespace: str, identity: str) -> Person:
-    """Find the ids of a person, from id to id."""
+def recognise(
+    engine: Engine,
+    lake: Lake,
+    datasets: Sequence[Dataset],
+    namespace: str,
+    identity: str,
+    apart: Collection[tuple[Id, Id]] = (),
+) -> Person:
+    """Find the ids of a person, from id to id; `apart` are pairs that stand in one row and are two people."""
     asked = (namespace, identity)
     tables = [(dataset, read_dataset(engine, lake, dataset)) for dataset in datasets]
     found, shared, frontier = {asked}, set[Id](), {asked}
     while frontier:
         beside = _beside(engine, tables, frontier) - found - shared
-        others = {one for one in beside if one[0] == namespace}
+        others = {one for one in beside if one[0] == namespace or not found.isdisjoint(_apart_from(one, apart))}
         taken = _of_others(engine, tables, beside - others, found, namespace)
         shared |= others | taken
         frontier = beside - others - taken
         found |= frontier
     return Person(asked, frozenset(found), frozenset(shared))
+
+
+def _apart_from(one: Id, apart: Iterable[tuple[Id, Id]]) -> set[Id]:
+    return {other for pair in apart if one in pair for other in pair}
 
 
 def _beside(engine: Engine, tables: Sequence[tuple[Dataset, ibis.Table]], ids: Iterable[Id]) -> set[Id]:

@@ -185,6 +185,11 @@ class Instance(Part):
         strict=False, min_length=1, description="a list of datasets", examples=["[retail]"]
     )
     namespace: Name = Key(description="the identity to score", examples=["CRMID"])
+    stitch: bool = Key(
+        default=False,
+        description="true or false: whether ids that were seen together count as one person",
+        examples=[True],
+    )
     goal: GoalPart = Key(
         description="the keys events and window_days, indented", examples=["{events: ..., window_days: 30}"]
     )

@@ -244,7 +244,7 @@ def judged_split(past: Past) -> tuple[Examples, Examples]:
     asked = past.examples([calendar.judge], MOST_JUDGED_ROWS)
     if calendar.judged_by == "later cut-off":
         return past.examples(calendar.training, MOST_TRAINING_ROWS), asked
-    held_out = np.random.default_rng(past.seed).random(past.activities.profiles) < HELD_OUT
+    held_out = np.random.default_rng(past.seed).random(past.activities.profiles)[past.activities.people] < HELD_OUT
     taught = past.examples(calendar.labelled, MOST_TRAINING_ROWS)
     return taught.where(~held_out[taught.rows.profile]), asked.where(held_out[asked.rows.profile])
 

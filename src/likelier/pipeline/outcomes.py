@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 from likelier.activities import reduce
 from likelier.activities.discover import rules_only
 from likelier.backend import Engine
+from likelier.identity.persons import stands_for
 from likelier.lake import Lake
-from likelier.pipeline.reading import Inputs, bind, labels, sort
+from likelier.pipeline.reading import Inputs, bind, labels, sort, standing, stitched
 from likelier.timespan import Span, after, to_us
 
 
@@ -49,13 +50,30 @@ def outcomes(
     """Decide the outcomes of some cut-offs from the events before `inputs.as_of`, working in a folder."""
     source = bind(inputs, engine, lake)
     codebook = rules_only(source.question)
+    source = stitched(source, inputs, engine, lake, cut_offs, folder / "persons")
     sort(source, codebook, engine, inputs.as_of, folder, 0, lambda *_: None)
     activities, _ = reduce.load(folder)
     eligible, reached = labels(activities, codebook, source.question, cut_offs)
     windows = [after(cut_off, source.question.goal.window_days) for cut_off in cut_offs]
-    return Outcomes(
-        activities.ids, cut_offs, eligible, reached, tuple(_fingerprint(activities, window) for window in windows)
-    )
+    fingerprints = tuple(_fingerprint(activities, window) for window in windows)
+    ids, eligible, reached = _by_id(activities, eligible, reached)
+    return Outcomes(ids, cut_offs, eligible, reached, fingerprints)
+
+
+def _by_id(
+    activities: reduce.Activities, eligible: np.ndarray, reached: np.ndarray
+) -> tuple[pa.Array, np.ndarray, np.ndarray]:
+    """Give one row to each id, at every cut-off that of the person it stood for then."""
+    if activities.spans is None:
+        return activities.ids, eligible, reached
+    names = stands_for(activities.ids)
+    ids = pc.unique(names)
+    places = pc.index_in(names, ids).to_numpy()
+    found = np.zeros((2, len(ids), eligible.shape[1]), bool)
+    for place in range(eligible.shape[1]):
+        mine = np.flatnonzero(standing(activities, place))
+        found[:, places[mine], place] = eligible[mine, place], reached[mine, place]
+    return ids, *found
 
 
 def _fingerprint(activities: reduce.Activities, window: Span) -> str:

@@ -20,7 +20,7 @@ from likelier.instance import Instance, Question
 from likelier.lake import Lake
 from likelier.phrases import say, say_many
 from likelier.pipeline import asking, floors
-from likelier.pipeline.reading import Inputs, Source, bind, calendar_of, measure, sort
+from likelier.pipeline.reading import Inputs, Source, bind, calendar_of, measure, sort, stitched
 from likelier.windows import Calendar, plan
 
 OUTCOMES = (3, 7, 14, 30, 45, 60, 90, 180)
@@ -53,6 +53,8 @@ def preflight(
         found["gaps"] = gaps(source, engine)
         floors.check_history(calendar)
         with tempfile.TemporaryDirectory(prefix="likelier-") as folder:
+            cut_offs = (*calendar.labelled, calendar.as_of)
+            source = stitched(source, inputs, engine, lake, cut_offs, Path(folder) / "persons")
             part, found["sampled"] = some_people(source, extent["events"], most_events)
             found |= _count(part, engine, calendar, Path(folder), extent["events"], 1 / found["sampled"])
     except RunError as error:
@@ -94,7 +96,8 @@ def _count(
         floors.check_counts(counts, calendar, source.question)
         floors.check_scoring(counts, calendar, source.question)
     except RunError as error:
-        better = list(alternatives(activities, codebook, source.question, calendar, scale))
+        # Who is one person was found out for these cut-offs alone, so stitched people cannot be asked at others.
+        better = [] if source.persons else list(alternatives(activities, codebook, source.question, calendar, scale))
         found["problem"] = told(error) | {"alternatives": better}
         if better:
             found["problem"]["suggestions"] = [choice["words"] for choice in better]

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import ibis
 import numpy as np
+from ibis.expr.types import StringValue
 
 from likelier import windows
 from likelier.activities import codes, discover, reduce, traits
 from likelier.backend import Engine
 from likelier.conditions.algebra import any_of
 from likelier.datasets import Dataset, Field, open_dataset, read_dataset
-from likelier.errors import RunError
+from likelier.errors import RunError, UsageError
+from likelier.events.schema import IDENTITY
+from likelier.identity.cuts import CUTS, cut_links, without
+from likelier.identity.links import links, person_of
+from likelier.identity.persons import Persons, persons
 from likelier.instance import Attribute, Instance, Question, ask, merged_fields
 from likelier.lake import Lake
 from likelier.phrases import say
@@ -44,6 +50,9 @@ class Source:
     all_events: ibis.Table
     fields: tuple[Field, ...]
     attributes: tuple[tuple[Attribute, ibis.Table], ...]
+    rows: tuple[tuple[Dataset, ibis.Table], ...] = ()
+    persons: Persons | None = None
+    """Who is one person at which cut-off, once that was found out; before, ``who`` names the id a row counts for."""
 
 
 def bind(inputs: Inputs, engine: Engine, lake: Lake) -> Source:
@@ -61,29 +70,67 @@ def bind_tables(
     events = [dataset for dataset in datasets if dataset.kind == "events"]
     # A path with another type in another dataset has no common column; a question that uses it was refused above.
     fields = {path: found[0] for path, found in merged_fields(events).items() if len(found) == 1}
-    who = f"identityMap.{question.namespace}"
-    tables = [_aligned(rows[dataset.name], fields, who) for dataset in events]
+    who = {dataset.name: _who(instance, dataset, rows[dataset.name]) for dataset in datasets}
+    tables = [_aligned(rows[dataset.name], fields, who[dataset.name]) for dataset in events]
     every = ibis.union(*tables) if len(tables) > 1 else tables[0]
     known = every.filter(every.who.notnull() & (every.timestamp < ibis.literal(as_of)))
     kept = known
     if question.exclusions:
         kept = known.filter(~any_of(rule.condition for rule in question.exclusions).holds(known))
     attributes = [_attribute(attribute, datasets, rows, who) for attribute in question.attributes]
-    return Source(question, kept, known, tuple(fields[path] for path in sorted(fields)), tuple(attributes))
+    bound = tuple((dataset, rows[dataset.name]) for dataset in datasets)
+    return Source(question, kept, known, tuple(fields[path] for path in sorted(fields)), tuple(attributes), bound)
 
 
-def _aligned(table: ibis.Table, fields: Mapping[str, Field], who: str) -> ibis.Table:
+def _who(instance: Instance, dataset: Dataset, rows: ibis.Table) -> StringValue:
+    """Say whose a row is: its id's in the namespace or, where ids are stitched, which id it counts for."""
+    return person_of(rows, dataset, instance.namespace) if instance.stitch else rows[f"{IDENTITY}{instance.namespace}"]
+
+
+def stitched(
+    source: Source, inputs: Inputs, engine: Engine, lake: Lake, cut_offs: Sequence[dt.datetime], folder: Path
+) -> Source:
+    """Gather the rows by person as the links known before each of some cut-offs have it, oldest cut-off first."""
+    if not inputs.instance.stitch:
+        return source
+    known = links(source.rows)
+    if known is None:
+        raise StitchError(inputs.instance.name)
+    counting = without(engine, known, cut_links(lake, inputs.versions.get(CUTS)))
+    found = persons(engine, counting, source.question.namespace, cut_offs, folder)
+    return replace(
+        source,
+        events=found.by_person(source.events),
+        attributes=tuple((attribute, found.by_person(rows)) for attribute, rows in source.attributes),
+        persons=found,
+    )
+
+
+class StitchError(UsageError):
+    """There is nothing to stitch."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"'{name}' is to be stitched, and its datasets hold ids of one namespace only. Take `stitch` out, or add a "
+            "dataset whose rows hold ids of several."
+        )
+
+
+def _aligned(table: ibis.Table, fields: Mapping[str, Field], who: StringValue) -> ibis.Table:
     """Give every dataset the same columns, so that they can stand in one table."""
     missing = {path: ibis.null(ibis.dtype(field.arrow)) for path, field in fields.items() if path not in table.columns}
     columns = {path: table[path] for path in fields if path in table.columns} | missing
-    return table.select(table["_id"], who=table[who], **{path: columns[path] for path in sorted(fields)})
+    return table.select(table["_id"], who=who, **{path: columns[path] for path in sorted(fields)})
 
 
 def _attribute(
-    attribute: Attribute, datasets: Sequence[Dataset], rows: Mapping[str, ibis.Table], who: str
+    attribute: Attribute,
+    datasets: Sequence[Dataset],
+    rows: Mapping[str, ibis.Table],
+    who: Mapping[str, StringValue],
 ) -> tuple[Attribute, ibis.Table]:
-    table = rows[holder_of(attribute, datasets).name]
-    return attribute, table.select("timestamp", attribute.field.path, who=table[who])
+    holder = holder_of(attribute, datasets).name
+    return attribute, rows[holder].select("timestamp", attribute.field.path, who=who[holder])
 
 
 def holder_of(attribute: Attribute, datasets: Sequence[Dataset]) -> Dataset:
@@ -99,13 +146,17 @@ def read(inputs: Inputs, engine: Engine, lake: Lake, out: Path, progress: Progre
     judge = inputs.as_of - source.question.goal.window_days * DAY
     fields = [field for field in source.fields if field.path not in source.question.ignored_fields]
     codebook = discover.propose(engine, source.events, source.attributes, source.question, fields, judge)
-    sort(source, codebook, engine, inputs.as_of, out, extent["events"], progress)
-    activities, _ = reduce.load(out)
-    history = traits.read_traits(engine, source.attributes, codebook.traits, activities.ids, inputs.as_of)
+    calendar = calendar_of(inputs, extent, source.question)
+    cut_offs = (*calendar.labelled, calendar.as_of)
+    with tempfile.TemporaryDirectory(prefix="persons-", dir=out) as work:
+        source = stitched(source, inputs, engine, lake, cut_offs, Path(work))
+        sort(source, codebook, engine, inputs.as_of, out, extent["events"], progress)
+        activities, _ = reduce.load(out)
+        history = traits.read_traits(engine, source.attributes, codebook.traits, activities.ids, inputs.as_of)
     traits.save(history, out)
     return {
         **extent,
-        "profiles": activities.profiles,
+        "profiles": int(standing(activities, len(cut_offs) - 1).sum()),
         "goal_words": source.question.goal.words(),
         "goal_deed": source.question.goal.deed(),
         "population_words": source.question.population.words(),
@@ -131,6 +182,9 @@ def sort(
         progress(done / max(events, 1), done)
 
     reduce.write(engine.stream(expression), codebook, folder, count)
+    if source.persons is not None:
+        activities, _ = reduce.load(folder)
+        np.save(folder / reduce.SPANS, source.persons.spans(activities.ids))
 
 
 def measure(source: Source, engine: Engine, inputs: Inputs) -> dict[str, Any]:
@@ -209,6 +263,27 @@ def labels(
     lookback_days: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Say who is eligible at each cut-off and who reaches the goal; other windows than the question's may be tried."""
+    eligible, reached = _labels(activities, codebook, question, cut_offs, outcome_days, lookback_days)
+    for place in range(len(cut_offs)):
+        eligible[:, place] &= standing(activities, place)
+    return eligible, reached
+
+
+def standing(activities: reduce.Activities, place: int) -> np.ndarray:
+    """Say which profiles stand for a person at a cut-off, the others being that person at another cut-off."""
+    if activities.spans is None:
+        return np.ones(activities.profiles, bool)
+    return (activities.spans[:, 0] <= place) & (place <= activities.spans[:, 1])
+
+
+def _labels(
+    activities: reduce.Activities,
+    codebook: codes.Codebook,
+    question: Question,
+    cut_offs: tuple[dt.datetime, ...],
+    outcome_days: float | None,
+    lookback_days: float | None,
+) -> tuple[np.ndarray, np.ndarray]:
     population = question.population
     include = codebook.bits(codes.Source.INCLUDE) or codebook.bits(codes.Source.ANY)
     return windows.eligible_and_labels(

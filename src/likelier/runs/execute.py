@@ -29,6 +29,7 @@ import pyarrow.parquet as pq
 from likelier.backend import Engine
 from likelier.datasets import open_dataset
 from likelier.errors import LikelierError, RunError, StorageError, TransientError
+from likelier.identity.cuts import CUTS
 from likelier.instance import Instance
 from likelier.lake import Lake
 from likelier.logs import about_run
@@ -207,6 +208,8 @@ def _pinned(run: Run, instance: Instance, bench: Bench) -> Run:
         datasets = [open_dataset(bench.lake, name) for name in instance.datasets]
         as_of = run.as_of or next_midnight(bench.stages.newest_event(engine, bench.lake, instance.datasets))
     versions = {dataset.name: dataset.version for dataset in datasets}
+    if instance.stitch:
+        versions[CUTS] = bench.lake.version(CUTS)
     bench.ledger.pin(run, as_of=as_of, data_versions=versions)
     return replace(run, as_of=as_of, data_versions=versions)
 

@@ -55,6 +55,8 @@ def score_now(
         raise UsageError(f"'{found.name}' keeps its scores off the profiles: its profile toggle is off.")
     if namespace != asked.namespace:
         raise UsageError(f"'{found.name}' scores people by their {asked.namespace}, not by their {namespace}.")
+    if asked.stitch:
+        raise UsageError(f"'{found.name}' stitches ids, which is not done on demand yet.")
     datasets = [open_dataset(workspace.lake, name) for name in asked.datasets]
     moment = as_of or _newest_midnight(workspace, datasets)
     scorer = _scorer(workspace.lake, run, asked, datasets)

@@ -16,7 +16,7 @@ import logging
 import operator
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,8 @@ from likelier.backend import Engine
 from likelier.datasets import Dataset, is_published, list_datasets, publish_rows, read_dataset, read_rejects
 from likelier.datasets.erasing import Id, Person, carries, delete_rows, mentions, recognise, written
 from likelier.errors import UnknownNameError
+from likelier.identity.cuts import CUTS, cut_links
+from likelier.identity.links import parted
 from likelier.profiles.published import scores_shelves
 from likelier.purge import purge, tables
 from likelier.runs.records import State
@@ -60,7 +62,7 @@ def everything_about(workspace: Workspace, actor: Actor, namespace: str, identit
     with workspace.store.write() as connection:
         record(connection, actor, "privacy.access", _somebody(namespace, workspace.new_id()), now=workspace.clock())
     with workspace.engine() as engine:
-        person = recognise(engine, workspace.lake, datasets, namespace, identity)
+        person = _recognised(workspace, engine, datasets, namespace, identity)
         return {
             "namespace": namespace,
             "id": identity,
@@ -72,7 +74,22 @@ def everything_about(workspace: Workspace, actor: Actor, namespace: str, identit
             "segments": list(_segments(workspace, engine, person)),
             "hold_outs": list(_hold_outs(workspace, engine, person)),
             "set_aside": list(_set_aside(workspace, engine, datasets, person)),
+            "cut_links": [
+                [{"namespace": one, "id": theirs} for one, theirs in pair]
+                for pair in _apart(workspace)
+                if not person.ids.isdisjoint(pair)
+            ],
         }
+
+
+def _recognised(
+    workspace: Workspace, engine: Engine, datasets: Sequence[Dataset], namespace: str, identity: str
+) -> Person:
+    return recognise(engine, workspace.lake, datasets, namespace, identity, _apart(workspace))
+
+
+def _apart(workspace: Workspace) -> list[tuple[Id, Id]]:
+    return [(parted(one), parted(other)) for one, other in cut_links(workspace.lake)]
 
 
 def _datasets_with(workspace: Workspace, namespace: str) -> list[Dataset]:
@@ -179,7 +196,7 @@ def erase(workspace: Workspace, actor: Actor, namespace: str, identity: str) -> 
     """
     datasets = _datasets_with(workspace, namespace)
     with workspace.engine() as engine:
-        person = recognise(engine, workspace.lake, datasets, namespace, identity)
+        person = _recognised(workspace, engine, datasets, namespace, identity)
         work = _Erasing(workspace, engine, person, begin(workspace, actor, person.ids))
         finished = None
         try:
@@ -293,8 +310,8 @@ class _Erasing:
 
 
 def _is_linking(table: str) -> bool:
-    """Whether a table's rows say which ids belong together."""
-    return table.startswith("datasets/") and table.endswith(("/events", "/profiles"))
+    """Whether a table's rows say which ids belong together, or which do not."""
+    return table == CUTS or (table.startswith("datasets/") and table.endswith(("/events", "/profiles")))
 
 
 def _kind(table: str) -> str:
@@ -302,7 +319,9 @@ def _kind(table: str) -> str:
     first, _, rest = table.partition("/")
     if first == "datasets":
         return {"events": "events", "profiles": "attributes"}.get(rest.rpartition("/")[2], "set_aside")
-    return {"scores": "scores", "segments": "segments", "holdouts": "hold_outs"}.get(first, first)
+    return {"scores": "scores", "segments": "segments", "holdouts": "hold_outs", "identity": "cut_links"}.get(
+        first, first
+    )
 
 
 def begin(workspace: Workspace, actor: Actor, ids: Iterable[Id]) -> Erasure:

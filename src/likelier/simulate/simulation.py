@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,6 +60,7 @@ def simulate(
     kind: str = "shop",
     goals: Sequence[TrueGoal] = (),
     after_days: int = 0,
+    anonymous: float = 0.0,
     progress: Progress = lambda _done, _what: None,
     profiles_per_file: int = PROFILES_PER_FILE,
 ) -> Simulation:
@@ -67,12 +68,14 @@ def simulate(
 
     Beside the events and profiles stand `truth.parquet` (namespace, id, goal, cut_off, probability, happened; for each
     goal the customers whom it asks about) and `drivers.json` (per goal its instance and true drivers, strongest first).
-    Events of the `after_days` from `end` on are written as well: the outcomes, which a run at `end` must not see.
+    On a share `anonymous` of their days people do not sign in and are known by a cookie only. Events of the
+    `after_days` from `end` on are written as well: the outcomes, which a run at `end` must not see.
 
     The same arguments give the same bytes, and the same people whatever the number of profiles per file.
     """
     shop_kind = find_kind(kind)
     shop = _Shop(shop_kind, days, seed, end, goals=tuple(goals) or shop_kind.goals, after_days=after_days)
+    shop.scribe = replace(shop.scribe, anonymous=anonymous)
     _check(shop, profiles, days)
     folder.mkdir(parents=True, exist_ok=True)
     return _Writing(shop, folder, profiles, format, progress).write(profiles_per_file)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from likelier.simulate import sessions as w
 from likelier.simulate.catalogue import (
@@ -28,6 +29,8 @@ from likelier.simulate.process import CANCELLED, ENDED, FAILED, LONG, RENEWED, S
 from likelier.timespan import DAY_US, to_us
 
 MOMENT = pa.timestamp("us", tz="UTC")
+COOKIE_DAYS = 60
+"""A device's cookie lives so long."""
 
 SIGNS: dict[str, tuple[int, Sign]] = {
     "page": (w.PAGE, ("web.webpagedetails.pageViews", "web.webPageDetails.pageViews.value")),
@@ -62,6 +65,8 @@ class Scribe:
     catalogue: Catalogue
     campaigns: Sequence[Campaign]
     start: dt.datetime
+    anonymous: float = 0.0
+    """Share of the days on which somebody is there and does not sign in; a day with an order is none of them."""
 
     def events(self, first_profile: int, persons: np.ndarray, events: np.ndarray, items: np.ndarray) -> pa.Table:
         """Give one row per event and one column per leaf path."""
@@ -71,13 +76,31 @@ class Scribe:
         columns: dict[str, pa.Array] = {
             "_id": _event_ids(profiles, who, events["number"]),
             "timestamp": self._moments(events["moment"]),
-            "identityMap.CRMID": pa.DictionaryArray.from_arrays(pa.array(who), profile_ids(profiles)),
+            **self._identities(profiles, events),
             "eventType": self._event_types(events),
         }
         columns |= self._pages(events) if self.catalogue.kind.web else {}
         columns |= self._measures(events) | self._orders(first_profile, person, events)
         columns |= self._content(events, items) if self.catalogue.kind.content else self._items(person, events, items)
         return pa.table(columns | self._marketing(events) | self._devices(person, events) | self._plans(events))
+
+    def _identities(self, profiles: np.ndarray, events: np.ndarray) -> dict[str, pa.Array]:
+        """Say who each event tells it is: where people may be anonymous, also the cookie of their device."""
+        who, day = events["who"], events["moment"] // DAY_US
+        known = pa.DictionaryArray.from_arrays(pa.array(who), profile_ids(profiles))
+        if not self.anonymous:
+            return {"identityMap.CRMID": known}
+        _, visit = np.unique(np.stack([who, day], axis=1), axis=0, return_inverse=True)
+        orders = np.bincount(visit, np.isin(events["kind"], (w.CHECK_OUT, w.PURCHASE)))
+        drawn = _drawn(profiles[who], day)
+        away = events["device"] < 0  # mails and plans know whom they are for
+        unknown = (drawn < self.anonymous) & (orders[visit] == 0) & ~away
+        era = (day + profiles[who] * 7) // COOKIE_DAYS % 1000
+        cookie = (profiles[who] * 10 + np.maximum(events["device"], 0)) * 1000 + era
+        return {
+            "identityMap.CRMID": pa.DictionaryArray.from_arrays(pa.array(who, mask=unknown), known.dictionary),
+            "identityMap.ECID": _texts_where(_numbered("K", cookie, 13), ~away),
+        }
 
     def profiles(self, first_profile: int, persons: np.ndarray, days: np.ndarray) -> pa.Table:
         """Give one row per person and time at which something about them became known: joining, a new loyalty tier."""
@@ -243,6 +266,18 @@ def _words(codes: np.ndarray, words: Sequence[str | None] | pa.Array) -> pa.Arra
     found = np.array([-1 if word is None else places[word] for word in words], dtype=np.int32)
     indices = np.where(indices < 0, np.int32(-1), found[indices])
     return pa.DictionaryArray.from_arrays(pa.array(indices, mask=indices < 0), pa.array(list(places), pa.string()))
+
+
+def _drawn(profiles: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """Draw from [0, 1) for each person and day, whatever the file they are in."""
+    mixed = profiles.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + days.astype(np.uint64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return (mixed >> np.uint64(11)) / float(1 << 53)
+
+
+def _texts_where(texts: pa.Array, there: np.ndarray) -> pa.Array:
+    return pc.if_else(pa.array(there), texts, pa.scalar(None, texts.type))
 
 
 def _numbered(letter: str, numbers: np.ndarray, digits: int) -> pa.Array:

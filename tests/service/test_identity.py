@@ -1,0 +1,88 @@
+"""Links, looked at and cut."""
+
+import pyarrow as pa
+import pytest
+from tests.service.segment_shop import ANN, MOMENT, NEWEST, open_home, put_events
+from tests.service.test_privacy import traces
+
+from likelier.errors import UnknownNameError, UsageError
+from likelier.identity import components
+from likelier.service import privacy
+from likelier.service.identity import cut_link, find_links
+from likelier.store import audit
+
+
+@pytest.fixture
+def home(tmp_path):
+    workspace = open_home(tmp_path / "home")
+    put_events(workspace, [("a", 0, False), ("a", 2, True), ("b", 1, True)])
+    more = {
+        "_id": ["x", "y", "z"],
+        "timestamp": pa.array([NEWEST] * 3, MOMENT),
+        "identityMap.CRMID": ["a", "b", "null"],
+        "identityMap.ECID": ["tablet", "tablet", "cookie-b"],
+    }
+    workspace.lake.append("datasets/home/events", pa.table(more).to_reader(), batch="more")
+    yield workspace
+    workspace.store.close()
+
+
+def ids(found):
+    return {one["id"] for one in found["ids"]}
+
+
+def test_everybody_behind_one_tablet_is_one_person(home):
+    found = find_links(home, "ECID", "cookie-a")
+    assert ids(found) == {"a", "cookie-a", "tablet", "b", "cookie-b"}
+    assert [(link["a"]["id"], link["b"]["id"], link["rows"]) for link in found["links"]] == [
+        ("a", "cookie-a", 2),
+        ("a", "tablet", 1),
+        ("b", "cookie-b", 1),
+        ("b", "tablet", 1),
+    ]
+
+
+def test_a_cut_parts_them_until_it_is_taken_back(home):
+    found = cut_link(home, ANN, ("ECID", "tablet"), ("CRMID", "b"))
+    assert ids(found) == {"a", "cookie-a", "tablet"}
+    assert [link["cut"] for link in found["links"]] == [False, False, True]
+    assert ids(find_links(home, "CRMID", "b")) == {"b", "cookie-b"}
+    cut_link(home, ANN, ("ECID", "tablet"), ("CRMID", "b"))  # once more changes nothing
+    assert len(ids(cut_link(home, ANN, ("CRMID", "b"), ("ECID", "tablet"), cut=False))) == 5
+    with home.store.read() as connection:
+        told = audit.page(connection, audit.Filter(), limit=9)
+    assert [(entry.action, entry.object_name) for entry in told] == [
+        ("link.restore", "CRMID - ECID"),
+        ("link.cut", "ECID - CRMID"),
+    ]
+
+
+def test_a_hub_is_told_and_joins_nobody(home, monkeypatch):
+    monkeypatch.setattr(components, "MOST_LINKED", 1)
+    found = find_links(home, "CRMID", "b")
+    assert (ids(found), found["hubs"]) == ({"b"}, [{"namespace": "CRMID", "id": "b", "neighbours": 2}])
+
+
+def test_who_is_deleted_is_deleted_from_the_cuts(home):
+    """Whose tablet it is, is what the cut says: its own rows are not those of the person who goes."""
+    put_events(home, [("person-7731", 1, True)], batch="gone")
+    both = {"identityMap.CRMID": ["person-7731", None], "identityMap.ECID": ["tablet-7", "tablet-7"]}
+    rows = {"_id": ["t1", "t2"], "timestamp": pa.array([NEWEST] * 2, MOMENT), **both}
+    home.lake.append("datasets/home/events", pa.table(rows).to_reader(), batch="both")
+    cut_link(home, ANN, ("CRMID", "person-7731"), ("ECID", "tablet-7"))
+    known = privacy.everything_about(home, ANN, "CRMID", "person-7731")
+    assert known["cut_links"] == [
+        [{"namespace": "CRMID", "id": "person-7731"}, {"namespace": "ECID", "id": "tablet-7"}]
+    ]
+    assert (len(known["events"]), [one["id"] for one in known["shared_ids"]]) == (2, ["tablet-7"])
+    found = privacy.erase(home, ANN, "CRMID", "person-7731")
+    assert (found["deleted"]["events"], found["deleted"]["cut_links"], found["left"]) == (2, 1, [])
+    assert traces(home, "person-7731") == set()
+    assert ids(find_links(home, "ECID", "tablet-7")) == {"tablet-7"}
+
+
+def test_only_what_was_seen_together_can_be_cut(home):
+    with pytest.raises(UsageError, match="never seen together"):
+        cut_link(home, ANN, ("CRMID", "a"), ("CRMID", "b"))
+    with pytest.raises(UnknownNameError, match="Did you mean 'CRMID'"):
+        find_links(home, "CRM", "a")
