@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from likelier.conditions.goals import Goal
 from likelier.explanations.factors import FACTOR_TYPE
+from likelier.model.sooner import expected_days
 
 LOW_BELOW, HIGH_FROM = 25.0, 75.0
 BUCKETS = ("low", "medium", "high")
@@ -27,6 +30,27 @@ SCHEMA = pa.schema(
         pa.field("base_log_odds", pa.float64(), nullable=False),
     ]
 )
+
+
+def schema_of(goal: Goal) -> pa.Schema:
+    """Give the columns: with several outcome windows a probability of each more, and the days to expect.
+
+    >>> [field.name for field in schema_of(Goal((), window_days=30, shorter_windows=(7,)))][-3:]
+    ['probability_7d', 'probability_30d', 'expected_days']
+    """
+    return _with(windows_of(goal, np.ones((0, len(goal.windows)))))
+
+
+def _with(windows: Mapping[str, np.ndarray]) -> pa.Schema:
+    return pa.schema([*SCHEMA, *(pa.field(name, pa.float64()) for name in windows)])
+
+
+def windows_of(goal: Goal, probabilities: np.ndarray) -> dict[str, np.ndarray]:
+    """Name the columns of several outcome windows; `probabilities` has a column for each. One window has none."""
+    if not goal.shorter_windows:
+        return {}
+    named = {f"probability_{days}d": probabilities[:, place] for place, days in enumerate(goal.windows)}
+    return named | {"expected_days": expected_days(probabilities, goal.windows, occurs=goal.occurs)}
 
 
 @dataclass(frozen=True)
@@ -88,6 +112,7 @@ def table(
     namespace: str,
     propensity_type: str,
     score_date: dt.datetime,
+    windows: Mapping[str, np.ndarray],
 ) -> pa.Table:
     """Assemble rows of the score table."""
     rows = len(ids)
@@ -105,4 +130,4 @@ def table(
         factors,
         pa.repeat(base_log_odds, rows),
     ]
-    return pa.Table.from_arrays(columns, schema=SCHEMA)
+    return pa.Table.from_arrays([*columns, *map(pa.array, windows.values())], schema=_with(windows))

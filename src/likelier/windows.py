@@ -8,6 +8,9 @@ The only place that says so: training, judging, scoring, on-demand scores and re
   is asked about was seen in training. Afterwards the model is fitted again with every cut-off up to the judge.
 * Cut-offs lie a third of the outcome window apart: their windows overlap, which costs nothing and steadies the model.
 
+* Shorter windows than the main one are asked about at the same cut-offs, and, because they close earlier, at some
+  cut-offs after the judge that only they can learn from.
+
 A surprising consequence: with little history no cut-off closes before the judge. Then the judge is a held-out part of
 the profiles at the same cut-offs, which is a milder test, and says so.
 """
@@ -25,6 +28,7 @@ import numpy as np
 from likelier.timespan import DAY, Span, after, before, to_us
 
 MOST_CUT_OFFS = 24
+MOST_RECENT = 8
 CUT_OFFS_PER_WINDOW = 3
 LONGEST_TRAINING = 365 * DAY
 LEAST_LOOKBACK_DAYS = 30
@@ -41,6 +45,24 @@ class Calendar:
     training: tuple[dt.datetime, ...]
     judge: dt.datetime
     judged_by: Literal["later cut-off", "held-out profiles"]
+    shorter_days: tuple[int, ...] = ()
+
+    @property
+    def recent(self) -> tuple[dt.datetime, ...]:
+        """Cut-offs after the judge at which at least the shortest window has closed, oldest first.
+
+        >>> from likelier.timespan import parse_moment
+        >>> start, end = parse_moment("2024-01-01"), parse_moment("2024-06-01")
+        >>> calendar = plan(start, end, outcome_days=30, lookback_days=45, shorter_days=(3, 14))
+        >>> [f"{cut_off:%m-%d %H}" for cut_off in calendar.recent][-3:], f"{calendar.judge:%m-%d}"
+        (['05-22 06', '05-25 15', '05-29 00'], '05-02')
+        """
+        if not self.shorter_days:
+            return ()
+        last = self.as_of - self.shorter_days[0] * DAY
+        step = max(cut_off_step(self.shorter_days[0]), (last - self.judge) / MOST_RECENT)
+        back = (last - k * step for k in range(MOST_RECENT))
+        return tuple(sorted(cut_off for cut_off in back if cut_off > self.judge))
 
     @property
     def labelled(self) -> tuple[dt.datetime, ...]:
@@ -73,7 +95,14 @@ def history_needed(lookback_days: int, outcome_days: int) -> int:
     return max(LEAST_LOOKBACK_DAYS, lookback_days) + outcome_days
 
 
-def plan(history_start: dt.datetime, as_of: dt.datetime, *, outcome_days: int, lookback_days: int) -> Calendar:
+def plan(
+    history_start: dt.datetime,
+    as_of: dt.datetime,
+    *,
+    outcome_days: int,
+    lookback_days: int,
+    shorter_days: tuple[int, ...] = (),
+) -> Calendar:
     """Lay out the cut-offs of a run as of an instant.
 
     >>> from likelier.timespan import parse_moment
@@ -84,7 +113,7 @@ def plan(history_start: dt.datetime, as_of: dt.datetime, *, outcome_days: int, l
     judge = as_of - outcome_days * DAY
     training = every_cut_off(history_start, as_of, outcome_days, lookback_days, judge)
     judged_by: Literal["later cut-off", "held-out profiles"] = "later cut-off" if training else "held-out profiles"
-    return Calendar(as_of, history_start, outcome_days, lookback_days, training, judge, judged_by)
+    return Calendar(as_of, history_start, outcome_days, lookback_days, training, judge, judged_by, shorter_days)
 
 
 def every_cut_off(

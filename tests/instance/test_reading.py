@@ -122,6 +122,18 @@ FAULTS = [
      "Write a whole number of days from 1 to 365, such as `window_days: 30`.")),
     ("window_days: 30", "window_days: true", ("line 9: goal.window_days: true is a flag. "
      "Write a whole number of days from 1 to 365, such as `window_days: 30`.")),
+    ("window_days: 30", "window_days: [7, 900]", ("line 9: goal.window_days: [7, 900] is out of range. "
+     "Write a whole number of days from 1 to 365, such as `window_days: 30`.")),
+    ("window_days: 30", "window_days: [30, 7]", ("line 9: goal.window_days: each window must be longer than the one "
+     "before it. Write up to 5, shortest first, such as `window_days: [7, 30, 90]`.")),
+    ("window_days: 30", "window_days: [7, 7]", ("line 9: goal.window_days: each window must be longer than the one "
+     "before it. Write up to 5, shortest first, such as `window_days: [7, 30, 90]`.")),
+    ("window_days: 30", "window_days: [1, 2, 3, 4, 5, 6]", ("line 9: goal.window_days: 6 windows are not from 1 to 5. "
+     "Write up to 5, shortest first, such as `window_days: [7, 30, 90]`.")),
+    ("window_days: 30", "window_days: []", ("line 9: goal.window_days: 0 windows are not from 1 to 5. "
+     "Write up to 5, shortest first, such as `window_days: [7, 30, 90]`.")),
+    ("window_days: 30", "window_days: [7, x]", ("line 9: goal.window_days: only whole numbers of days fit here. "
+     "Write up to 5, shortest first, such as `window_days: [7, 30, 90]`.")),
     ("window_days: 30", "window_days: 30\n  match: every",
      "line 10: goal.match: 'every' is not known. Known: all, any."),
     ("window_days: 30", "window_days: 30\n  match: al", "line 10: goal.match: 'al' is not known. Did you mean 'all'?"),
@@ -318,3 +330,13 @@ def test_three_and_three_point_zero_ask_the_same():
         return changed(goal={"events": [{"conditions": [condition]}], "window_days": 30})
 
     assert price(3.0).definition_hash == price(3).definition_hash
+
+
+def test_one_window_or_several():
+    goal = {"events": [{"conditions": [{"field": "a", "operator": "exists"}]}]}
+    one, several = (changed(goal={**goal, "window_days": days}) for days in ([30], [7, 30, 90]))
+    assert (one.goal.window_days, one.goal.windows, one.goal.outcome_days) == (30, (30,), 30)
+    assert (several.goal.windows, several.goal.outcome_days) == ((7, 30, 90), 90)
+    assert several.dump()["goal"]["window_days"] == [7, 30, 90]
+    assert make_instance(several.dump()) == several
+    assert one.definition_hash == changed(goal={**goal, "window_days": 30}).definition_hash != several.definition_hash

@@ -83,7 +83,7 @@ def in_bulk(lake, engine, folder, out, as_of):
     eligible, _ = reading.labels(activities, model.codebook, source.question, (as_of,))
     shown = scoring.shown_factors(model.features, np.array(model.strength))
     mine = np.flatnonzero(eligible[:, 0])
-    (found,) = scoring.explained(model, activities, shown, mine, as_of, out)
+    (found,) = scoring.explained(source.question, model, activities, shown, mine, as_of, out)
     factors = as_lists(found.contributions, found.values, shown).to_pylist()
     probability = model.calibration.probability(found.raw)
     ids = activities.ids.to_pylist()

@@ -68,6 +68,9 @@ def run(console: Console, run: Run, insights: Mapping[str, Any], report: Path | 
     console.print(Text.assemble(("How good it is  ", "bold"), f"AUC {auc['value']:.3f}, {words.quality(auc['value'])}"))
     console.print(plain(words.auc_words(auc)))
     console.print()
+    if insights.get("by_window"):
+        console.print(_windows(insights["by_window"]))
+        console.print()
     console.print(_factors(insights))
     for change in (insights.get("drift") or {}).get("findings", ()):
         console.print(Text.assemble(("Changed  ", "bold yellow"), plain(change["words"])))
@@ -112,6 +115,20 @@ def _buckets(insights: Mapping[str, Any], kind: str) -> Table:
             f"{share:.0%}",
             Text("█" * max(1 if scores[bucket] else 0, round(30 * share)), style=colour),
             f"{expected:.1%}" if expected is not None else "",
+        )
+    return table
+
+
+def _windows(by_window: Sequence[Mapping[str, Any]]) -> Table:
+    """The outcome windows beside each other: what was foretold of the past, what came, and what is expected now."""
+    table = grid("Within", "AUC", "Foretold", "Came true", "Expected now", right=("AUC", "Foretold", "Came true"))
+    for window in by_window:
+        table.add_row(
+            f"{window['days']} days",
+            f"{window['auc']['value']:.3f}" if window["auc"] else "",
+            f"{window['mean_probability']:.1%}",
+            f"{window['rate']:.1%}",
+            f"{window['expected']:.1%}",
         )
     return table
 
@@ -208,6 +225,10 @@ def _score(console: Console, score: Mapping[str, Any]) -> None:
             f"   {score['score_date'][:10]}",
         )
     )
+    several = {name: value for name, value in score.items() if name.startswith("probability_") and value is not None}
+    if several:
+        each = (f"{value:.1%} within {name[12:-1]} days" for name, value in several.items())
+        console.print(f"{', '.join(each)}; expected after {score['expected_days']:.0f} days")
     table = grid("Why", "Importance", "Effect")
     for factor in score["factors"]:
         table.add_row(
@@ -238,7 +259,7 @@ def check(console: Console, name: str, found: Mapping[str, Any]) -> None:
 
 def _floors(found: Mapping[str, Any]) -> Table:
     """What there is against what is needed."""
-    from likelier.pipeline.floors import LEAST_OTHERS, LEAST_QUALIFYING  # noqa: PLC0415
+    from likelier.pipeline.floors import LEAST_EXPLORATORY, LEAST_OTHERS, LEAST_QUALIFYING  # noqa: PLC0415
 
     windows, counts = found["windows"], found.get("counts")
     table = grid("", "There is", "Needed", "", right=("There is", "Needed"))
@@ -250,6 +271,8 @@ def _floors(found: Mapping[str, Any]) -> Table:
             ("Past examples that did not", counts["examples"] - done, LEAST_OTHERS),
             ("People to score", counts["eligible"], 1),
         ]
+        for window in counts.get("by_window") or ():
+            rows.append((f"that met it within {window['days']} days", window["qualifying"], LEAST_EXPLORATORY))
     for what, there, needed in rows:
         enough = there >= needed
         table.add_row(what, f"{there:,.0f}", f"{needed:,}", Text("✓" if enough else "✗", "green" if enough else "red"))

@@ -51,12 +51,18 @@ class EventRule:
 
 @dataclass(frozen=True)
 class Goal:
-    """What a person will, or will not, do within the outcome window."""
+    """What a person will, or will not, do within the outcome window; further windows are shorter, shortest first."""
 
     events: tuple[EventRule, ...]
     match: Match = "all"
     occurs: bool = True
     window_days: int = 30
+    shorter_windows: tuple[int, ...] = ()
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """All outcome windows in days, shortest first: the last is the main one."""
+        return (*self.shorter_windows, self.window_days)
 
     def words(self) -> str:
         """Say what it is to meet the goal.

@@ -86,6 +86,7 @@ class Page:
         self.past = performance_words.newest_of_each_moment(performance)
         self.instance: Mapping[str, Any] = insights.get("instance") or {}
         self.metrics: Mapping[str, Any] = insights.get("metrics") or {}
+        self.by_window: list[Mapping[str, Any]] = insights.get("by_window") or []
         self.windows: Mapping[str, Any] = insights.get("windows") or {}
         self.counts: Mapping[str, Any] = insights.get("counts") or {}
         self.propensity_type = str(insights.get("propensity_type") or "conversion")

@@ -44,7 +44,7 @@ def deed(insights: Mapping[str, Any]) -> str:
 
 
 def in_time(phrase: str, instance: Mapping[str, Any]) -> str:
-    """Add the outcome window.
+    """Add the outcome window, of several the longest.
 
     >>> in_time("to make a purchase", {"goal": {"window_days": 30}})
     'to make a purchase in the next 30 days'
@@ -52,6 +52,7 @@ def in_time(phrase: str, instance: Mapping[str, Any]) -> str:
     days = (instance.get("goal") or {}).get("window_days")
     if days is None:
         return phrase
+    days = max(days) if isinstance(days, list) else days
     return say_many("{deed} in the next day", "{deed} in the next {n} days", days, deed=phrase)
 
 

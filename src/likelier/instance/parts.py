@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
@@ -68,8 +69,28 @@ def _trimmed(text: str) -> str:
     return text
 
 
+def _windows(value: Any) -> Any:
+    """Check one window, or several: a list of one is that window."""
+    several = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(days, bool) or not isinstance(days, int) for days in several):
+        kind = "misplaced" if len(several) == 1 else "windows"
+        raise PydanticCustomError(kind, "only whole numbers of days fit here")
+    if any(not 1 <= days <= MOST_DAYS for days in several):
+        raise PydanticCustomError("out_of_range", "a window is shorter or longer than that")
+    if not 1 <= len(several) <= MOST_WINDOWS:
+        raise PydanticCustomError(
+            "windows", "{n} windows are not from 1 to {most}", {"n": len(several), "most": MOST_WINDOWS}
+        )
+    if any(later <= earlier for earlier, later in pairwise(several)):
+        raise PydanticCustomError("windows", "each window must be longer than the one before it")
+    return int(several[0]) if len(several) == 1 else tuple(several)
+
+
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_trimmed)]
-Days = Annotated[int, Key(ge=1, le=365)]
+MOST_DAYS = 365
+MOST_WINDOWS = 5
+Days = Annotated[int, Key(ge=1, le=MOST_DAYS)]
+Windows = Annotated[Days | tuple[Days, ...], BeforeValidator(_windows)]
 
 
 class Part(BaseModel):
@@ -147,7 +168,17 @@ class GoalPart(Part):
     events: tuple[EventPart, ...] = Key(
         strict=False, min_length=1, description="a list of events", examples=[EVENT_EXAMPLE]
     )
-    window_days: Days = Key(description="a whole number of days from 1 to 365", examples=[30])
+    window_days: Windows = Key(description="a whole number of days from 1 to 365", examples=[30])
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """The outcome windows in days, shortest first."""
+        return self.window_days if isinstance(self.window_days, tuple) else (self.window_days,)
+
+    @property
+    def outcome_days(self) -> int:
+        """The main outcome window, which score and reasons are about: the longest."""
+        return self.windows[-1]
 
 
 class PopulationPart(Part):

@@ -113,7 +113,8 @@ class _Binding:
 
     def goal(self, instance: Instance) -> Goal:
         goal = instance.goal
-        return Goal(self.rules(goal.events, ("goal", "events")), goal.match, goal.occurs, goal.window_days)
+        events = self.rules(goal.events, ("goal", "events"))
+        return Goal(events, goal.match, goal.occurs, goal.outcome_days, goal.windows[:-1])
 
     def population(self, instance: Instance) -> Population:
         part, at = instance.eligible_population, "eligible_population"

@@ -16,7 +16,7 @@ from likelier.conditions.values import describe
 from likelier.documents import Document, read_document, show_path
 from likelier.documents import Path as KeyPath
 from likelier.errors import InstanceError, UsageError, did_you_mean, nearest
-from likelier.instance.parts import Instance
+from likelier.instance.parts import MOST_WINDOWS, Instance
 
 Problem = tuple[KeyPath, str]
 
@@ -122,11 +122,16 @@ def _empty(path: str, error: ErrorDetails) -> str:
 
 
 def _out_of_range(path: str, error: ErrorDetails) -> str:
-    return f"{path}: {error['input']} is out of range. {_write(error)}"
+    found = error["input"]
+    return f"{path}: {list(found) if isinstance(found, tuple) else found} is out of range. {_write(error)}"
 
 
 def _told(path: str, error: ErrorDetails) -> str:
     return f"{path}: {error['msg']}. {_write(error)}"
+
+
+def _told_of_windows(path: str, error: ErrorDetails) -> str:
+    return f"{path}: {error['msg']}. Write up to {MOST_WINDOWS}, shortest first, such as `window_days: [7, 30, 90]`."
 
 
 def _unfit(path: str, error: ErrorDetails) -> str:
@@ -142,6 +147,8 @@ _SAID: Mapping[str, Callable[[str, ErrorDetails], str]] = {
     "string_too_short": _empty,
     "greater_than_equal": _out_of_range,
     "less_than_equal": _out_of_range,
+    "out_of_range": _out_of_range,
+    "windows": _told_of_windows,
     "twice": _told,
     "untrimmed": _told,
     "exploratory": _told,

@@ -12,6 +12,7 @@ from likelier.activities.codes import Codebook
 from likelier.features.definitions import FeatureSet
 from likelier.model.calibrate import Calibration
 from likelier.model.curves import Curves
+from likelier.model.sooner import Sooner
 from likelier.model.train import Learnt
 
 
@@ -24,6 +25,7 @@ class Model:
     features: FeatureSet
     calibration: Calibration
     strength: tuple[float, ...]  # mean absolute contribution of each feature in training
+    sooner: tuple[Sooner, ...] = ()  # shorter outcome windows, shortest first
 
 
 def save(model: Model, folder: Path) -> None:
@@ -32,7 +34,16 @@ def save(model: Model, folder: Path) -> None:
     (folder / "curves.json").write_text(json.dumps(model.learnt.curves.to_json()))
     (folder / "codebook.json").write_text(json.dumps(model.codebook.to_json()))
     (folder / "features.json").write_text(json.dumps(model.features.to_json()))
-    rest = {"calibration": asdict(model.calibration), "strength": list(model.strength)}
+    for one in model.sooner:
+        (folder / f"trees-{one.days}.txt").write_text(one.trees.model_to_string())
+    rest = {
+        "calibration": asdict(model.calibration),
+        "strength": list(model.strength),
+        "sooner": [
+            {"days": one.days, "level": one.level, "slope": one.slope, "calibration": asdict(one.calibration)}
+            for one in model.sooner
+        ],
+    }
     (folder / "model.json").write_text(json.dumps(rest))
 
 
@@ -47,4 +58,14 @@ def load(folder: Path) -> Model:
         FeatureSet.from_json(json.loads((folder / "features.json").read_text())),
         Calibration(**rest["calibration"]),
         tuple(rest["strength"]),
+        tuple(
+            Sooner(
+                one["days"],
+                one["level"],
+                one["slope"],
+                lgb.Booster(model_str=(folder / f"trees-{one['days']}.txt").read_text()),
+                Calibration(**one["calibration"]),
+            )
+            for one in rest.get("sooner", ())  # models of before there were several windows have none
+        ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,19 @@ class Asked:
     labels: np.ndarray
 
 
+@dataclass(frozen=True)
+class Soon:
+    """What came of people within the shorter outcome windows: over the labelled and then the recent cut-offs.
+
+    `eligible` has the shape (profiles, cut-offs), `labels` (windows, profiles, cut-offs). Labels of windows that are
+    still open mean nothing.
+    """
+
+    cut_offs: tuple[dt.datetime, ...]
+    eligible: np.ndarray
+    labels: np.ndarray
+
+
 def check(calendar: Calendar, question: Question, folder: Path, out: Path) -> dict[str, Any]:
     """Decide every example and hold the counts against the floors; raises RunError where one is missed."""
     activities, codebook = load(folder / "read")
@@ -34,8 +48,12 @@ def check(calendar: Calendar, question: Question, folder: Path, out: Path) -> di
     counts = count(asked, activities, codebook, calendar)
     floors.check_counts(counts, calendar, question)
     floors.check_scoring(counts, calendar, question)
+    soon = ask_soon(activities, codebook, question, calendar)
+    by_window = count_soon(soon, calendar)
+    floors.check_windows(by_window, question)
     np.savez(out / "asked.npz", eligible=asked.eligible, labels=asked.labels)
-    return {"counts": describe(counts, calendar), "windows": windows_of(calendar)}
+    np.savez(out / "soon.npz", eligible=soon.eligible, labels=soon.labels)
+    return {"counts": describe(counts, calendar) | {"by_window": by_window}, "windows": windows_of(calendar)}
 
 
 def ask_all(activities: Activities, codebook: Codebook, question: Question, calendar: Calendar) -> Asked:
@@ -43,9 +61,38 @@ def ask_all(activities: Activities, codebook: Codebook, question: Question, cale
     return Asked(*labels(activities, codebook, question, cut_offs))
 
 
+def ask_soon(activities: Activities, codebook: Codebook, question: Question, calendar: Calendar) -> Soon:
+    cut_offs = (*calendar.labelled, *calendar.recent)
+    found = [
+        labels(activities, codebook, question, cut_offs, outcome_days=days) for days in question.goal.shorter_windows
+    ]
+    if not found:
+        return Soon((), np.zeros((0, 0), bool), np.zeros((0, 0, 0), bool))
+    return Soon(cut_offs, found[0][0], np.stack([reached for _, reached in found]))
+
+
+def count_soon(soon: Soon, calendar: Calendar) -> list[dict[str, Any]]:
+    """Tell of each shorter window how many past examples reached the goal within it, at the labelled cut-offs."""
+    past = len(calendar.labelled)
+    eligible = soon.eligible[:, :past]
+    return [
+        {
+            "days": days,
+            "examples": int(eligible.sum()),
+            "qualifying": int((eligible & reached[:, :past]).sum()),
+        }
+        for days, reached in zip(calendar.shorter_days, soon.labels, strict=True)
+    ]
+
+
 def load_asked(folder: Path) -> Asked:
     with np.load(folder / "check" / "asked.npz") as kept:
         return Asked(kept["eligible"], kept["labels"])
+
+
+def load_soon(folder: Path, calendar: Calendar) -> Soon:
+    with np.load(folder / "check" / "soon.npz") as kept:
+        return Soon((*calendar.labelled, *calendar.recent), kept["eligible"], kept["labels"])
 
 
 def count(asked: Asked, activities: Activities, codebook: Codebook, calendar: Calendar) -> floors.Counts:
@@ -101,6 +148,7 @@ def windows_of(calendar: Calendar) -> dict[str, Any]:
         "training_cut_offs": _dates(calendar.training),
         "refit_cut_offs": _dates(calendar.labelled),
         "outcome_days": calendar.outcome_days,
+        "shorter_days": list(calendar.shorter_days),
         "lookback_days": calendar.lookback_days,
         "history_start": calendar.history_start.isoformat(),
         "history_days": calendar.history_days,

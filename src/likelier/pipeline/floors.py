@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -190,6 +190,27 @@ def check_counts(counts: Counts, calendar: Calendar, question: Question, suggest
                 *_explore(counts, question),
             ],
         )
+
+
+def check_windows(by_window: Sequence[Mapping[str, int]], question: Question) -> None:
+    """Raise RunError 400 when a shorter outcome window holds too few of either outcome to tell anything."""
+    for found in by_window:
+        few = min(found["qualifying"], found["examples"] - found["qualifying"])
+        if few < LEAST_EXPLORATORY:
+            raise RunError(
+                400,
+                say(
+                    "Within {days} days {positives:,} of {examples:,} past examples met the goal ({goal}) and "
+                    "{others:,} did not; {needed} of each are needed.",
+                    days=found["days"],
+                    positives=found["qualifying"],
+                    others=found["examples"] - found["qualifying"],
+                    examples=found["examples"],
+                    goal=question.goal.words(),
+                    needed=LEAST_EXPLORATORY,
+                ),
+                [say("Leave out the window of {days} days (goal.window_days).", days=found["days"])],
+            )
 
 
 def _explore(counts: Counts, question: Question) -> Sequence[str]:

@@ -24,9 +24,11 @@ from likelier.features.kernel import compute
 from likelier.insights.estimate import trust
 from likelier.model import artifact, calibrate
 from likelier.model.evaluate import metrics, wilson
+from likelier.model.sooner import Sooner
 from likelier.model.train import Learnt, fit, fit_trees, log_odds, used_features
 from likelier.phrases import say
-from likelier.pipeline.asking import Asked, load_asked
+from likelier.pipeline import soon
+from likelier.pipeline.asking import Asked, Soon, load_asked, load_soon
 from likelier.pipeline.leaks import Witnesses, refuse_leaks
 from likelier.pipeline.reading import Progress
 from likelier.timespan import DAY, to_us
@@ -73,6 +75,7 @@ class Past:
     asked: Asked
     calendar: Calendar
     seed: int
+    soon: Soon
 
     def examples(self, cut_offs: Sequence[dt.datetime], most: int) -> Examples:
         """Draw at most so many of the eligible examples at some cut-offs, sorted by profile."""
@@ -90,7 +93,14 @@ class Past:
 
 
 def train(
-    calendar: Calendar, seed: int, folder: Path, out: Path, progress: Progress, *, trusted: tuple[str, ...] = ()
+    calendar: Calendar,
+    seed: int,
+    folder: Path,
+    out: Path,
+    progress: Progress,
+    *,
+    occurs: bool = True,
+    trusted: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Leave the fitted model in the folder; say how good it is.
 
@@ -119,21 +129,25 @@ def train(
     progress(0.2, len(taught))
     judged = fit(taught_matrix, taught.labels, seed=seed)
     progress(0.4, len(taught))
-    raw = log_odds(judged, past.matrix(asked.rows))
+    asked_matrix = past.matrix(asked.rows)
+    raw = log_odds(judged, asked_matrix)
     calibration = calibrated(past, raw, asked.labels)
     probability = replace(calibration, shift=shift(judged, taught, taught_matrix)).probability(raw)
     found = metrics(probability, asked.labels, seed=seed) | {"buckets": judged_buckets(probability, asked.labels)}
     progress(0.6, len(taught) + len(asked))
+    by_window = _judged_windows(past, judged, (taught, taught_matrix), (asked, asked_matrix), probability, occurs)
     final = past.examples(calendar.labelled, MOST_TRAINING_ROWS)
     final_matrix = past.matrix(final.rows)
     learnt = fit(final_matrix, final.labels, seed=seed)
     some = final_matrix[:: max(1, len(final) // STRENGTH_ROWS)]
     strength = tuple(strengths(learnt, some).tolist())
     calibration = replace(calibration, shift=shift(learnt, final, final_matrix))
-    artifact.save(artifact.Model(learnt, past.codebook, past.features, calibration, strength), out)
+    sooner = _sooner(past, learnt, (final, final_matrix), after=calendar.judge, known_by=calendar.as_of)
+    artifact.save(artifact.Model(learnt, past.codebook, past.features, calibration, strength, sooner), out)
     progress(1.0, len(final))
     return {
         "metrics": found,
+        "by_window": by_window,
         "trust": trust(probability, asked.labels),
         "calibrated": calibration.words,
         "training_rows": len(final),
@@ -141,6 +155,39 @@ def train(
         "features": len(past.features.features),
         "factors": len(past.features.factors),
     }
+
+
+def _sooner(
+    past: Past, learnt: Learnt, known: tuple[Examples, np.ndarray], *, after: dt.datetime, known_by: dt.datetime
+) -> tuple[Sooner, ...]:
+    """Learn the shorter windows from the main one's examples and what has come since of later ones."""
+    if not past.calendar.shorter_days:
+        return ()
+    late = soon.late_rows(past.soon, after, known_by, past.calendar.shorter_days[0], past.seed)
+    parts = [(known[0].rows, known[1]), *([(late, past.matrix(late))] if len(late.profile) else [])]
+    return soon.learn(past.soon, past.calendar, soon.examples(learnt, parts), known_by, past.seed)
+
+
+def _judged_windows(
+    past: Past,
+    judged: Learnt,
+    taught: tuple[Examples, np.ndarray],
+    asked: tuple[Examples, np.ndarray],
+    probability: np.ndarray,
+    occurs: bool,  # noqa: FBT001
+) -> list[dict[str, Any]]:
+    """Judge every window, the main one last, on the same people; nothing where there is but one window."""
+    calendar = past.calendar
+    if not calendar.shorter_days:
+        return []
+    held_out = calendar.judged_by == "held-out profiles"
+    after = calendar.as_of if held_out else calendar.training[-1]
+    known_by = calendar.as_of if held_out else calendar.judge
+    sooner = _sooner(past, judged, taught, after=after, known_by=known_by)
+    rows, matrix = asked[0].rows, asked[1]
+    every = soon.probabilities(sooner, log_odds(judged, matrix), probability, matrix, occurs=occurs)
+    came = [soon.labels_of(past.soon, place, rows) for place in range(len(sooner))]
+    return soon.judged((*calendar.shorter_days, calendar.outcome_days), every, [*came, asked[0].labels])
 
 
 def witnesses(past: Past, asked: Examples) -> Witnesses:
@@ -198,8 +245,8 @@ def _past(calendar: Calendar, seed: int, folder: Path) -> Past:
         history_days=(calendar.judge - calendar.history_start) / DAY,
         outcome_days=calendar.outcome_days,
     )
-    asked = load_asked(folder)
-    return Past(activities, load_traits(folder / "read"), codebook, features, asked, calendar, seed)
+    asked, soon_asked = load_asked(folder), load_soon(folder, calendar)
+    return Past(activities, load_traits(folder / "read"), codebook, features, asked, calendar, seed, soon_asked)
 
 
 def with_groups(past: Past, taught: Examples) -> Past:

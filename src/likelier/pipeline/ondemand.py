@@ -95,8 +95,8 @@ class Scorer:
             return None
         history = self._history(identity, known)
         mine = np.zeros(1, np.int64)
-        found = scoring.explain(self.model, self.reasons, self.shown, activities, history, mine, as_of)
-        probability = self.model.calibration.probability(found.raw)
+        found = scoring.explain(self.question, self.model, self.reasons, self.shown, activities, history, mine, as_of)
+        probability = found.probability
         row = scores.table(
             activities.ids,
             probability,
@@ -107,6 +107,7 @@ class Scorer:
             namespace=self.question.namespace,
             propensity_type=self.question.propensity_type,
             score_date=as_of,
+            windows=scores.windows_of(self.question.goal, found.probabilities),
         )
         answer: dict[str, Any] = row.to_pylist()[0]
         return answer

@@ -91,10 +91,15 @@ def _count(
         asking.ask_all(activities, codebook, source.question, calendar), activities, codebook, calendar
     ).scaled(scale)
     profiles = round(scale * activities.profiles)
-    found: dict[str, Any] = {"profiles": profiles, "counts": asking.describe(counts, calendar)}
+    by_window = asking.count_soon(asking.ask_soon(activities, codebook, source.question, calendar), calendar)
+    found: dict[str, Any] = {
+        "profiles": profiles,
+        "counts": asking.describe(counts, calendar) | {"by_window": by_window},
+    }
     try:
         floors.check_counts(counts, calendar, source.question)
         floors.check_scoring(counts, calendar, source.question)
+        floors.check_windows(by_window, source.question)
     except RunError as error:
         # Who is one person was found out for these cut-offs alone, so stitched people cannot be asked at others.
         better = [] if source.persons else list(alternatives(activities, codebook, source.question, calendar, scale))
@@ -116,7 +121,7 @@ def alternatives(
             continue
         changed = replace(
             question,
-            goal=replace(question.goal, window_days=outcome),
+            goal=replace(question.goal, window_days=outcome, shorter_windows=()),
             population=replace(question.population, lookback_days=lookback),
         )
         counts = asking.count(asking.ask_all(some, codebook, changed, other), some, codebook, other).scaled(scale)

@@ -232,6 +232,7 @@ def calendar_of(inputs: Inputs, summary: Mapping[str, Any], question: Question) 
         inputs.as_of,
         outcome_days=question.goal.window_days,
         lookback_days=question.population.lookback_days,
+        shorter_days=question.goal.shorter_windows,
     )
 
 

@@ -28,6 +28,7 @@ from likelier.insights.summary import Sample, of_scores
 from likelier.instance import Question
 from likelier.model import artifact
 from likelier.phrases import say
+from likelier.pipeline import soon
 from likelier.pipeline.asking import load_asked
 from likelier.pipeline.reading import Progress
 from likelier.timespan import to_us
@@ -42,13 +43,21 @@ EXPLAINED = pa.schema([("id", pa.string()), ("factors", pa.list_(FACTOR_TYPE))])
 
 @dataclass(frozen=True)
 class Explained:
-    """One batch: who, raw log-odds, and of each factor what it shows and contributes (rows, factors)."""
+    """One batch: who, raw log-odds, and of each factor what it shows and contributes (rows, factors).
+
+    `probabilities` has a column for each outcome window, shortest first, the main one last.
+    """
 
     profiles: np.ndarray
     raw: np.ndarray
     base: float
     values: np.ndarray
     contributions: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def probability(self) -> np.ndarray:
+        return self.probabilities[:, -1]
 
 
 def score(
@@ -68,26 +77,27 @@ def score(
     model = artifact.load(folder / "train")
     shown = shown_factors(model.features, np.array(model.strength))
     eligible = np.flatnonzero(load_asked(folder).eligible[:, -1])
-    raw, base, sample = _first_pass(model, activities, shown, eligible, as_of, folder, out, progress)
-    probability = model.calibration.probability(raw)
+    every, base, sample = _first_pass(question, model, activities, shown, eligible, as_of, folder, out, progress)
+    probability = every[:, -1]
     if float(np.ptp(probability)) < LEAST_SPREAD:
         raise RunError(
             403,
             say(
                 "All {profiles:,} profiles got the same probability, {probability:.4f}: the scores tell nothing.",
-                profiles=len(raw),
+                profiles=len(probability),
                 probability=float(probability[0]),
             ),
             [say("Add events or attributes that tell people apart."), say("Widen the eligible population.")],
         )
     scale = scores.Scale.of(probability)
     scored = scale.score(probability)
-    _second_pass(question, as_of, out, probability, scored, base, progress)
+    _second_pass(question, as_of, out, every, scored, base, progress)
     np.savez(out / POPULATION, base_odds=scale.base_odds, probability=np.sort(probability))
     np.savez(out / "sample.npz", score=scored[sample.rows], values=sample.values, contributions=sample.contributions)
     return {
-        "scored": len(raw),
+        "scored": len(probability),
         "scores": of_scores(scored, probability),
+        "by_window": every.mean(axis=0).tolist() if model.sooner else [],
         "base_log_odds": base,
         "estimate": {"auc": estimated_auc(probability, trust, seed=seed)},
     }
@@ -101,6 +111,7 @@ class _Sampled:
 
 
 def _first_pass(
+    question: Question,
     model: artifact.Model,
     activities: Activities,
     shown: tuple[Shown, ...],
@@ -111,10 +122,10 @@ def _first_pass(
     progress: Progress,
 ) -> tuple[np.ndarray, float, _Sampled]:
     step = max(1, -(-len(eligible) // SAMPLE_ROWS))
-    raws, kept_rows, kept_values, kept_contributions = [], [], [], []
+    told, kept_rows, kept_values, kept_contributions = [], [], [], []
     done, base = 0, 0.0
     with pa.OSFile(str(out / "explained.arrow"), "wb") as sink, pa.ipc.new_file(sink, EXPLAINED) as writer:
-        for batch in explained(model, activities, shown, eligible, as_of, folder):
+        for batch in explained(question, model, activities, shown, eligible, as_of, folder):
             ids = activities.ids.take(pa.array(batch.profiles))
             lists = as_lists(batch.contributions, batch.values, shown)
             writer.write_batch(pa.RecordBatch.from_arrays([ids, lists], schema=EXPLAINED))
@@ -122,15 +133,16 @@ def _first_pass(
             kept_rows.append(done + mine)
             kept_values.append(batch.values[mine].astype(np.float32))
             kept_contributions.append(batch.contributions[mine].astype(np.float32))
-            raws.append(batch.raw)
+            told.append(batch.probabilities)
             base = batch.base
             done += len(batch.raw)
             progress(0.9 * done / len(eligible), done)
     sampled = _Sampled(np.concatenate(kept_rows), np.concatenate(kept_values), np.concatenate(kept_contributions))
-    return np.concatenate(raws), base, sampled
+    return np.concatenate(told), base, sampled
 
 
 def explained(
+    question: Question,
     model: artifact.Model,
     activities: Activities,
     shown: tuple[Shown, ...],
@@ -142,10 +154,11 @@ def explained(
     traits = load_traits(folder / "read")
     reasons = Reasons.of(model.learnt, model.features.factor_of)
     for first in range(0, len(profiles), BATCH):
-        yield explain(model, reasons, shown, activities, traits, profiles[first : first + BATCH], as_of)
+        yield explain(question, model, reasons, shown, activities, traits, profiles[first : first + BATCH], as_of)
 
 
 def explain(
+    question: Question,
     model: artifact.Model,
     reasons: Reasons,
     shown: tuple[Shown, ...],
@@ -160,23 +173,27 @@ def explain(
     each = reasons.contributions(matrix)
     values = np.stack([one.values(matrix) for one in shown], axis=1)
     # The sum of what is told is the prediction: they cannot disagree.
-    return Explained(profiles, reasons.base + each.sum(axis=1), reasons.base, values, each)
+    raw = reasons.base + each.sum(axis=1)
+    main = model.calibration.probability(raw)
+    every = soon.probabilities(model.sooner, raw, main, matrix, occurs=question.goal.occurs)
+    return Explained(profiles, raw, reasons.base, values, each, every)
 
 
 def _second_pass(
     question: Question,
     as_of: dt.datetime,
     out: Path,
-    probability: np.ndarray,
+    every: np.ndarray,
     scored: np.ndarray,
     base: float,
     progress: Progress,
 ) -> None:
+    probability = every[:, -1]
     percentile = scores.percentiles(probability)
-    done = 0
+    windows, done = scores.windows_of(question.goal, every), 0
     with (
         pa.memory_map(str(out / "explained.arrow")) as source,
-        pq.ParquetWriter(out / "scores.parquet", scores.SCHEMA, compression="zstd") as writer,
+        pq.ParquetWriter(out / "scores.parquet", scores.schema_of(question.goal), compression="zstd") as writer,
     ):
         reader = pa.ipc.open_file(source)
         for place in range(reader.num_record_batches):
@@ -193,6 +210,7 @@ def _second_pass(
                     namespace=question.namespace,
                     propensity_type=question.propensity_type,
                     score_date=as_of,
+                    windows={name: values[rows] for name, values in windows.items()},
                 )
             )
             done += batch.num_rows

@@ -97,7 +97,15 @@ def _check(run: Run, out: Path, _: Progress) -> dict[str, Any]:
 
 
 def _train(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
-    return learning.train(run.calendar, run.inputs.seed, run.folder, out, progress, trusted=run.inputs.instance.trusted)
+    return learning.train(
+        run.calendar,
+        run.inputs.seed,
+        run.folder,
+        out,
+        progress,
+        occurs=run.question.goal.occurs,
+        trusted=run.inputs.instance.trusted,
+    )
 
 
 def _score(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
@@ -141,6 +149,10 @@ def _insights(run: Run, _: Path, __: Progress) -> dict[str, Any]:
             "training_rows": trained["training_rows"],
         },
         "metrics": trained["metrics"],
+        "by_window": [
+            one | {"expected": expected}
+            for one, expected in zip(trained["by_window"], scored["by_window"], strict=True)
+        ],
         "calibrated": trained["calibrated"],
         "scores": scored["scores"],
         "factors": factors,

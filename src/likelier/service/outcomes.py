@@ -57,7 +57,7 @@ class Scoring:
     @property
     def until(self) -> dt.datetime:
         """When its outcome window closes."""
-        return after(self.cut_off, self.instance.goal.window_days).end
+        return after(self.cut_off, self.instance.goal.outcome_days).end
 
     @property
     def settles(self) -> dt.datetime:

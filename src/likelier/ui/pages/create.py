@@ -356,7 +356,7 @@ class _Steps:
                 self._choice(goal, "occurs", {True: _("will do"), False: _("will not do")}, _("Will or will not"))
                 self._choice(goal, "match", {"all": _("all of"), "any": _("any of")}, _("All or any"))
                 text(_("these, within"), "span")
-                self._days(goal, "window_days", _("Outcome window in days"))
+                self._windows(goal)
                 text(_("days:"), "span")
             build.events(goal["events"], add=_("Another event"))
         self._population(build)
@@ -412,6 +412,19 @@ class _Steps:
         box = ui.number(value=document[key], min=1, max=365, precision=0).props("outlined dense").classes("days")
         box.props["aria-label"] = label
         box.on_value_change(lambda change: self._set(document, key, int(change.value)) if change.value else None)
+
+    def _windows(self, goal: Document) -> None:
+        """Ask for the main outcome window; shorter ones, where the instance has them, stay."""
+        given = goal["window_days"]
+        *shorter, main = given if isinstance(given, list) else [given]
+
+        def take(days: int) -> None:
+            kept = [each for each in shorter if each < days]
+            self._set(goal, "window_days", [*kept, days] if kept else days)
+
+        box = ui.number(value=main, min=1, max=365, precision=0).props("outlined dense").classes("days")
+        box.props["aria-label"] = _("Outcome window in days")
+        box.on_value_change(lambda change: take(int(change.value)) if change.value else None)
 
     def _set(self, document: Document, key: str, value: Any) -> None:
         document[key] = value

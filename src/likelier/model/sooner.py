@@ -1,0 +1,88 @@
+"""How soon: the probabilities of outcome windows that are shorter than the main one.
+
+Who reaches the goal within a week is mostly who reaches it within a quarter, so a shorter window starts from the main
+model's log-odds, on a slope and a level of its own, and small trees add what sets the soon apart from the late. That
+takes a fraction of the time of another model, and agrees with the main one where there is little to tell.
+
+**Never decreasing**: whoever reaches the goal within 7 days has reached it within 30. The probabilities are held to
+that from the longest on, which stays what it is: a shorter window's is at most the next longer one's. Where the goal is
+that something does *not* happen it is the other way round, at least as likely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import lightgbm as lgb
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from likelier.model.calibrate import Calibration
+from likelier.model.train import PARAMETERS, Booster
+
+ROUNDS = 100
+FASTER = {"learning_rate": 0.06}
+WEAKEST = 0.05  # a slope of the main log-odds below which a window would all but forget them
+
+
+@dataclass(frozen=True)
+class Sooner:
+    """Log-odds of a shorter window: ``level + slope * main + trees``, corrected by `calibration`."""
+
+    days: int
+    level: float
+    slope: float
+    trees: Booster
+    calibration: Calibration
+
+    def log_odds(self, main: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+        """Predict raw log-odds from the main window's and the features."""
+        return self.level + self.slope * main + np.asarray(self.trees.predict(matrix, raw_score=True))
+
+    def probability(self, main: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+        return self.calibration.probability(self.log_odds(main, matrix))
+
+    def shifted(self, shift: float) -> Sooner:
+        return replace(self, calibration=Calibration(shift=shift))
+
+
+def fit_sooner(days: int, main: np.ndarray, matrix: np.ndarray, labels: np.ndarray, *, seed: int) -> Sooner:
+    """Learn a window from the main one's raw log-odds, a matrix and boolean labels, all by row; both labels occur."""
+    line = LogisticRegression(C=1.0).fit(main[:, None], labels)
+    slope = max(float(line.coef_[0, 0]), WEAKEST)
+    level = float(line.intercept_[0])
+    data = lgb.Dataset(matrix, labels.astype(np.float32), init_score=level + slope * main, params=PARAMETERS)
+    trees = lgb.train({**PARAMETERS, **FASTER, "seed": seed}, data, num_boost_round=ROUNDS)
+    return Sooner(days, level, slope, trees, Calibration())
+
+
+def in_order(shorter: Sequence[np.ndarray], main: np.ndarray, *, occurs: bool) -> np.ndarray:
+    """Hold the probabilities of windows, shortest first, to each other: shape (rows, windows), the main one last.
+
+    >>> in_order([np.array([0.3]), np.array([0.2])], np.array([0.5]), occurs=True).tolist()
+    [[0.2, 0.2, 0.5]]
+    >>> in_order([np.array([0.9]), np.array([0.4])], np.array([0.5]), occurs=False).tolist()
+    [[0.9, 0.5, 0.5]]
+    """
+    backwards = np.stack([main, *reversed(shorter)], axis=1)
+    held = np.minimum if occurs else np.maximum
+    return np.asarray(held.accumulate(backwards, axis=1)[:, ::-1])
+
+
+def expected_days(probabilities: np.ndarray, windows: Sequence[int], *, occurs: bool) -> np.ndarray:
+    """Expect after how many days the goal's events come, counting the longest window for whoever they do not come to.
+
+    Within a window's further days the chance of a day, for whom they have not come to yet, is taken to be the same.
+
+    >>> expected_days(np.array([[0.0, 0.0], [1.0, 1.0]]), [10, 30], occurs=True).round(3).tolist()
+    [30.0, 0.362]
+    >>> expected_days(np.array([[0.5, 0.5]]), [10, 30], occurs=True).round(2).tolist()  # 7.21 and half of 20
+    [17.21]
+    """
+    waiting = np.clip(1 - probabilities if occurs else probabilities, 1e-12, 1.0)
+    before = np.concatenate([np.ones((len(waiting), 1)), waiting[:, :-1]], axis=1)
+    fall = np.log(before) - np.log(waiting)
+    steady = fall < 1e-9
+    mean = np.where(steady, before, (before - waiting) / np.where(steady, 1.0, fall))
+    return np.asarray((mean * np.diff(windows, prepend=0)).sum(axis=1))
