@@ -31,6 +31,7 @@ import yaml
 
 from likelier.lake import Lake
 from likelier.profiles.published import find_scores
+from likelier.runs.owners import is_gone
 from likelier.runs.records import Run, scores_table
 from likelier.store import runs as records
 from likelier.store.database import Store, open_store
@@ -44,6 +45,8 @@ BUY = {
     "namespace": "CRMID",
     "goal": {"events": [PURCHASE], "window_days": 14},
 }
+AT_WORK = 0.8
+"""The part of the kills that wait until a process has taken the run up; the others fall while one starts, too."""
 PATIENCE = 180.0
 """Seconds within which a run must move on or a server answer; reached only when something is wrong."""
 
@@ -96,8 +99,7 @@ class Shop:
     folder: Path
     database: str
     servers: list[Server] = field(default_factory=list)
-    headers: dict[str, str] = field(default_factory=dict)
-    instance: str = ""
+    token: str = ""
     answered: set[str] = field(default_factory=set)
 
     @property
@@ -129,20 +131,19 @@ class Shop:
         asked.write_text(yaml.safe_dump(BUY))
         self.command("ingest", "shop", *files)
         self.command("run", asked)
-        self.take_token()
+        made = self.command("tokens", "create", "--name", "kills", "--role", "manage", "--json")
+        self.token = json.loads(made)["token"]
 
-    def take_token(self) -> None:
-        token = json.loads(self.command("tokens", "create", "--name", "kills", "--role", "manage", "--json"))["token"]
-        self.headers = {"authorization": f"Bearer {token}"}
-
-    def post_run(self) -> bool:
-        """Ask a server for a run; whether one answered for it."""
+    def post_run(self, like: Run) -> bool:
+        """Ask a server for a run on what another ran on; whether one answered for it."""
         server = next((each for each in self.servers if each.up), None)
-        if server is None:
+        if server is None or like.as_of is None:
             return False
-        address = f"http://127.0.0.1:{server.port}/api/v1/instances/{self.instance}/runs"
+        address = f"http://127.0.0.1:{server.port}/api/v1/instances/{like.instance_id}/runs"
+        same = {"as_of": like.as_of.isoformat(), "seed": like.seed}
+        headers = {"authorization": f"Bearer {self.token}"}
         with contextlib.suppress(httpx.HTTPError):
-            answer = httpx.post(address, headers=self.headers, timeout=30)
+            answer = httpx.post(address, params=same, headers=headers, timeout=30)
             answer.raise_for_status()
             self.answered.add(answer.json()["id"])
             return True
@@ -155,7 +156,14 @@ def history(store: Store) -> list[Run]:
 
 
 def active(store: Store) -> Run | None:
-    return next((run for run in history(store) if run.state.active), None)
+    with store.read() as connection:
+        return next(iter(records.waiting(connection)), None)
+
+
+def at_work(store: Store) -> bool:
+    """Whether a process carries the run on, or there is none to carry on."""
+    run = active(store)
+    return run is None or (run.lease is not None and not is_gone(run.lease.owner))
 
 
 def until(answers: Callable[[], object], what: str) -> object:
@@ -167,7 +175,9 @@ def until(answers: Callable[[], object], what: str) -> object:
     return answer
 
 
-def disturb(shop: Shop, store: Store, kills: int, minutes: float, moments: random.Random) -> collections.Counter:
+def disturb(
+    shop: Shop, store: Store, undisturbed: Run, kills: int, minutes: float, moments: random.Random
+) -> collections.Counter:
     """Kill until enough kills hit a run under way, and tell in which stage they did."""
     hit: collections.Counter = collections.Counter()
     end = time.monotonic() + 60 * minutes
@@ -177,18 +187,20 @@ def disturb(shop: Shop, store: Store, kills: int, minutes: float, moments: rando
 
     for server in shop.servers:
         server.start()
-    span = 10.0  # seconds within which a kill falls; longer when no run came to its end, shorter when one did
+    span = 3.0  # seconds within which a kill falls; longer when no run came to its end, shorter when one did
     while goes_on():
-        until(shop.post_run, "no server takes a run")
+        until(lambda: shop.post_run(undisturbed), "no server takes a run")
         began = time.monotonic()
         while goes_on():
+            if moments.random() < AT_WORK:
+                until(lambda: at_work(store), "no process carries the run on")
             time.sleep(moments.uniform(0, span))
             victim, alone = moments.choice(shop.servers), moments.random() < 0.5
             run = active(store)
             if run is None:
-                span = max(1.0, 0.8 * span)
+                span = max(0.5, 0.8 * span)
                 break
-            span = min(60.0, 1.1 * span)
+            span = min(60.0, 1.05 * span)
             victim.kill(alone=alone)
             hit[run.progress.stage if run.progress else str(run.state)] += 1
             victim.start()
@@ -207,13 +219,17 @@ def faults(shop: Shop, store: Store, undisturbed: Run) -> Iterator[str]:
     known = {run.id for run in runs}
     if lost := shop.answered - known:
         yield f"lost: {sorted(lost)}"
-    table = pa.concat_tables(pq.read_table(file) for file in Lake(shop.lake).files(scores_table(shop.instance)))
+    mine = [run for run in runs if run.instance_id == undisturbed.instance_id]
+    files = Lake(shop.lake).files(scores_table(undisturbed.instance_id))
+    table = pa.concat_tables(pq.read_table(file) for file in files)
     if strange := set(table["run_id"].unique().to_pylist()) - known:
         yield f"scores of unknown runs: {sorted(strange)}"
     expected = scores_of(table, undisturbed)
-    for run in (run for run in runs if run.queued_at >= undisturbed.queued_at):
+    for run in (run for run in mine if run.queued_at >= undisturbed.queued_at):
         if run.state != "success":
             yield f"run {run.id} ended as {run.state}: {run.error}"
+        elif ran_on(run) != ran_on(undisturbed):
+            yield f"run {run.id} ran on {ran_on(run)}, the undisturbed one on {ran_on(undisturbed)}"
         elif run.scored != expected.num_rows or not scores_of(table, run).equals(expected):
             yield f"run {run.id} has other scores than the undisturbed one"
         elif not looked_up(shop, run, expected):
@@ -231,10 +247,16 @@ def faults(shop: Shop, store: Store, undisturbed: Run) -> Iterator[str]:
         yield f"left in the folder for temporary files: {left}"
 
 
+def ran_on(run: Run) -> dict[str, object]:
+    """All that decides a run's scores; where it is the same, so are they."""
+    names = ("instance_id", "version", "as_of", "data_versions", "seed")
+    return {name: getattr(run, name) for name in names}
+
+
 def looked_up(shop: Shop, run: Run, expected: pa.Table) -> bool:
     """Whether the first and the last person are found as they were scored; of older runs nobody is looked up."""
     people = [expected.slice(row, 1).to_pylist()[0] for row in (0, expected.num_rows - 1)]
-    found = [find_scores(Lake(shop.lake), shop.instance, run.id, person["id"]) for person in people]
+    found = [find_scores(Lake(shop.lake), run.instance_id, run.id, person["id"]) for person in people]
     return all(table is None or table.to_pylist() == [person] for table, person in zip(found, people, strict=True))
 
 
@@ -247,9 +269,8 @@ def undergo(shop: Shop, *, kills: int, seed: int, minutes: float = 600) -> list[
     """Kill a shop's servers in the midst of runs, and answer what is wrong afterwards."""
     store = open_store(shop.database)
     try:
-        undisturbed = history(store)[0]
-        shop.instance = undisturbed.instance_id
-        hit = disturb(shop, store, kills, minutes, random.Random(seed))
+        undisturbed = next(run for run in history(store) if run.instance == BUY["name"])
+        hit = disturb(shop, store, undisturbed, kills, minutes, random.Random(seed))
         found = list(faults(shop, store, undisturbed))
         print(f"{hit.total()} kills in {dict(hit)}; {len(history(store))} runs; faults: {found or 'none'}", flush=True)
         return found

@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tests.pipeline import shop
 from tests.pipeline.shop import ASKED
+from threadpoolctl import threadpool_limits
 
 from likelier.activities.reduce import load
 from likelier.activities.traits import load_traits
@@ -86,8 +87,10 @@ def test_in_a_shop_that_goes_on_nothing_has_changed(done):
     assert estimated["low"] < promised["value"] < estimated["high"]
 
 
-def test_the_same_run_twice_gives_the_same_bytes(lake, done, tmp_path):
-    shop.run(lake, tmp_path / "again", ASKED)
+def test_the_same_run_gives_the_same_bytes_again_whatever_number_of_threads_there_is(lake, done, tmp_path):
+    """On a machine with other cores too: another server may carry a run on."""
+    with threadpool_limits(3):
+        shop.run(lake, tmp_path / "again", ASKED)
     assert scores_file(tmp_path / "again").read_bytes() == scores_file(done[0]).read_bytes()
 
 

@@ -2,6 +2,10 @@
 
 Each leaves its output as one folder, ``<run>/<stage>``, in one rename: a killed run goes on at the first stage that is
 not there, and nothing half-written is ever seen.
+
+A stage gives the same bytes on any number of cores, so that another machine can carry a run on. Matrix products are
+therefore left to one thread: several share out the terms of a sum by how many they are, and each way rounds
+differently. LightGBM's sums do not depend on its threads, and rows that are computed apart need not care.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from likelier.backend import Engine
 from likelier.datasets import open_dataset
@@ -67,7 +72,8 @@ def run_stage(
         work = folder / f".{name}"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
-        said = _STAGES[name](run, work, progress)
+        with threadpool_limits(1, user_api="blas"):
+            said = _STAGES[name](run, work, progress)
         (work / SAID).write_text(json.dumps(said))
         work.rename(folder / name)
     return run.said(name)

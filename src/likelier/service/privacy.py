@@ -37,7 +37,6 @@ from likelier.profiles.published import scores_shelves
 from likelier.purge import purge, tables
 from likelier.runs.records import State
 from likelier.service.data import known_ids
-from likelier.service.outcomes import look_again
 from likelier.service.runs import RunUnderWayError
 from likelier.service.scene import MOST, members_shelf
 from likelier.service.worker import tidy
@@ -356,6 +355,8 @@ def _somebody(namespace: str, request: str) -> Thing:
 
 def _look_at_outcomes(workspace: Workspace) -> None:
     """What came true is told of the data as it is now; earlier versions of it can be read no more."""
+    from likelier.service.outcomes import look_again  # noqa: PLC0415 - loads the model libraries
+
     with workspace.store.read() as connection:
         known = {run.instance_id for run in records.history(connection) if run.state is State.SUCCESS}
         there = [one.id for one in stored_instances.page(connection, limit=MOST) if one.id in known]

@@ -18,7 +18,6 @@ from likelier.runs.execute import Bench, carry_on
 from likelier.runs.records import LeaseLostError, Run, Watch
 from likelier.service.exports import deliver_after
 from likelier.service.instances import whole_instance
-from likelier.service.outcomes import look_after
 from likelier.service.profiles import publish_after
 from likelier.service.runs import claim, lease
 from likelier.service.segments import evaluate_after
@@ -57,6 +56,8 @@ def carry_on_here(workspace: Workspace, run: Run, watch: Watch = lambda _: None)
 
 def work_on(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> None:
     """Carry a claimed run to its end; when another process took it over meanwhile, leave it to that."""
+    from likelier.service.outcomes import look_after
+
     with workspace.store.read() as connection:
         instance = stored.find(connection, run.instance_id)
         assert instance is not None
