@@ -1,8 +1,8 @@
-"""Publishing and looking people up at size: `python benchmarks/profiles/lookup.py` prints seconds and milliseconds.
+"""Publishing, segments and look-ups at size: `python benchmarks/profiles/lookup.py` prints seconds and milliseconds.
 
 Makes a home of so many people, each with events of a shop, an attribute row, and scores with eleven factors of several
-instances; publishes them as a run does; then looks random people up at a steady rate, each look-up begun when it is
-due and timed from then, so that waiting counts.
+instances; publishes them as a run does; counts a segment of them by score, factor and events; then looks random people
+up at a steady rate, each look-up begun when it is due and timed from then, so that waiting counts.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from likelier.runs.records import Run, State
 from likelier.service.instances import save_instance
 from likelier.service.profiles import find_profile
 from likelier.service.runs import claim
+from likelier.service.segments import Wanted, estimate_segment
 from likelier.service.workspace import Workspace, open_workspace
 from likelier.settings import read_settings
 from likelier.store.runs import Ledger, queue
@@ -36,6 +37,10 @@ START = np.datetime64("2024-01-01", "us")
 AS_OF = dt.datetime(2024, 7, 1, tzinfo=dt.UTC)
 ME = Actor("benchmark")
 FACTORS = 11
+LIKELY = (
+    'score of "Buy 0" >= 50 and factor "Count of event 7 in 30 days" of "Buy 0" raises and value > 20 '
+    "and did (commerce.purchases.value exists) in the last 60 days"
+)
 
 
 def main() -> None:
@@ -54,6 +59,7 @@ def main() -> None:
         with open_workspace(settings) as workspace:
             fill(workspace, chosen)
             publish(workspace, chosen, Path(work))
+            segment(workspace)
             look_up(workspace, chosen)
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
 
@@ -118,17 +124,20 @@ def publish(workspace: Workspace, chosen: argparse.Namespace, folder: Path) -> N
         with pq.ParquetWriter(file, scores.SCHEMA, compression="zstd") as writer:
             for first in range(0, chosen.profiles, 50_000):
                 writer.write_table(score_rows(first, min(first + 50_000, chosen.profiles), number))
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         append_scores(run, file, workspace.lake)
-        appended = time.perf_counter()
-        busy = time.process_time()
+        appended, lake = time.perf_counter(), time.process_time() - busy
         publish_scores(workspace.lake, run.instance_id, run.id, file)
-        spent.append(time.perf_counter() - appended)
-        worked = time.process_time() - busy
+        spent.append(time.perf_counter() - began)
+        shelf = time.process_time() - busy - lake
         ledger = Ledger(workspace.store)
         ledger.pin(run, as_of=AS_OF, data_versions={"shop": 0})
         ledger.publish(run, scored=chosen.profiles, auc=0.8, document={}, now=workspace.clock())
-        print(f"scores of an instance: lake {appended - began:.1f} s, shelf {spent[-1]:.1f} s ({worked:.1f} s busy)")
+        parts = (appended - began, lake, spent[-1] - (appended - began), shelf)
+        print(
+            "an instance: lake {:.1f} s (processor {:.1f}), shelf {:.1f} s (processor {:.1f})".format(*parts),
+            flush=True,
+        )
     print(f"scores of {chosen.instances} instances published in {sum(spent):.1f} s")
     with workspace.engine() as engine:
         for dataset in list_datasets(workspace.lake):
@@ -192,6 +201,14 @@ def score_rows(first: int, last: int, number: int) -> pa.Table:
 
 def ids(numbers: np.ndarray, letter: str = "c") -> pa.Array:
     return pa.array(np.char.add(letter, np.char.zfill(numbers.astype(str), 8)), pa.string())
+
+
+def segment(workspace: Workspace) -> None:
+    for _ in range(3):
+        began, busy = time.perf_counter(), time.process_time()
+        found = estimate_segment(workspace, Wanted(text=LIKELY))
+        spent = time.perf_counter() - began, time.process_time() - busy
+        print("a segment of {:,}: {:.1f} s (processor {:.1f})".format(found["size"], *spent), flush=True)
 
 
 def look_up(workspace: Workspace, chosen: argparse.Namespace) -> None:

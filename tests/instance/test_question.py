@@ -145,6 +145,20 @@ def test_attributes_and_events_are_not_mixed_up():
     ]
 
 
+def test_consent_is_a_condition_on_an_attribute():
+    asked = instance(eligible_population={"consent": condition("person.age", "greater_or_equal", value=18)})
+    population = ask(asked, [SHOP, WEB, PEOPLE]).population
+    assert population.consent == where(AGE, "greater_or_equal", 18)
+    assert population.words() == "had any activity in the last 45 days, if person.age is at least 18"
+    for wrong, told in (
+        (condition("person.age", "equals", value="y"), "value: 'person.age' holds numbers"),
+        (condition("web.webPageDetails.name"), "field: 'web.webPageDetails.name' is on the events of 'web'"),
+        (condition("person.age", "not_exists"), "operator: a consent is something that was said"),
+    ):
+        (problem,) = problems(instance(eligible_population={"consent": wrong}))
+        assert problem.startswith(f"eligible_population.consent.{told}")
+
+
 def test_only_attributes_are_not_enough():
     assert problems(instance(datasets=["people"]), PEOPLE)[0] == (
         "datasets: none of them holds events. Add one that was ingested with --kind events."

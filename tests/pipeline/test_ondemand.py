@@ -49,12 +49,15 @@ def folder(done):
 
 @pytest.fixture(scope="module")
 def score(grown, engine, folder, tmp_path_factory):
-    left = tmp_path_factory.mktemp("left")
+    return scoring_of(ASKED, grown, engine, folder, tmp_path_factory.mktemp("left"))
+
+
+def scoring_of(asked, grown, engine, folder, left):
     for file in scorer_files(folder):
         (left / file.name).write_bytes(file.read_bytes())
-    datasets = [open_dataset(grown, name) for name in ASKED.datasets]
+    datasets = [open_dataset(grown, name) for name in asked.datasets]
     schemas = {dataset.name: grown.schema(dataset.table) for dataset in datasets}
-    scorer = Scorer.load(left, ASKED, datasets, schemas, engine)
+    scorer = Scorer.load(left, asked, datasets, schemas, engine)
 
     def scored(who, as_of):
         found = {one.name: person_rows(lambda: engine, grown, one, "CRMID", who) for one in datasets}
@@ -69,6 +72,18 @@ def test_at_the_runs_instant_it_is_the_runs_score(folder, score):
         found = score(row["id"], shop.AS_OF)
         found["percentile"] = row["percentile"] if abs(found["percentile"] - row["percentile"]) < 2 else "far away"
         assert found == row
+
+
+def test_who_does_not_consent_is_not_scored(grown, engine, folder, score, tmp_path):
+    consent = {"consent": {"field": "tier", "operator": "equals", "value": "gold"}}
+    asking = scoring_of(
+        shop.instance(**{**ASKED.dump(), "eligible_population": consent}), grown, engine, folder, tmp_path
+    )
+    tiers = dict(zip(*(shop.attributes()[name].to_pylist() for name in ("identityMap.CRMID", "tier")), strict=True))
+    some = pq.read_table(scores_file(folder))["id"].to_pylist()[:20]
+    assert {tiers[who] for who in some} == {"gold", "silver", "none"}
+    for who in some:
+        assert asking(who, shop.AS_OF) == (score(who, shop.AS_OF) if tiers[who] == "gold" else None)
 
 
 def in_bulk(lake, engine, folder, out, as_of):

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from likelier.activities.codes import BITS, Category, Codebook, Measure, Signal, Source
+from likelier.activities.consent import Consents, load_consents
 from likelier.activities.standard import STANDARD_EVENTS
 from likelier.backend import Engine, batches
 from likelier.datasets import Field, FieldType
@@ -46,6 +47,8 @@ class Activities:
     slots: np.ndarray  # int32, events x slots, -1 where absent
     spans: np.ndarray | None = None
     """First and last cut-off (by place) that each profile stands for, of stitched persons; None: all do for all."""
+    consents: Consents | None = None
+    """What they said about being looked at; None: nobody is asked."""
 
     @property
     def people(self) -> np.ndarray:
@@ -159,7 +162,7 @@ def _slots(events: ibis.Table, category: Category) -> list[Any]:
     return [ibis.coalesce((value.hash() % CATEGORY_CODES).abs(), NO_CODE).cast("int32") for value in values]
 
 
-def of_one(who: str, rows: pa.Table, codebook: Codebook) -> Activities:
+def of_one(who: str, rows: pa.Table, codebook: Codebook, consents: Consents | None = None) -> Activities:
     """Give the activities of one person, sorted by time, as arrays."""
     batch = rows.combine_chunks()
     return Activities(
@@ -169,6 +172,7 @@ def of_one(who: str, rows: pa.Table, codebook: Codebook) -> Activities:
         _columns(batch, "w", codebook.words, np.int64),
         _columns(batch, "m", len(codebook.measures), np.float32),
         _columns(batch, "c", codebook.slots, np.int32),
+        consents=consents,
     )
 
 
@@ -238,6 +242,7 @@ def load(folder: Path) -> tuple[Activities, Codebook]:
             _mapped(folder / "measures", np.float32, (rows, len(codebook.measures))),
             _mapped(folder / "slots", np.int32, (rows, codebook.slots)),
             np.load(folder / SPANS) if (folder / SPANS).exists() else None,
+            load_consents(folder),
         ),
         codebook,
     )

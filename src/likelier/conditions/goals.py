@@ -100,13 +100,14 @@ class Goal:
 class Population:
     """Who is asked about: those with the events in the lookback window, without the excluding ones in it.
 
-    No events means: any activity.
+    No events means: any activity. `consent` is a condition on an attribute: who is not known to satisfy it is left out.
     """
 
     events: tuple[EventRule, ...] = ()
     match: Match = "all"
     lookback_days: int = 45
     exclude: tuple[EventRule, ...] = ()
+    consent: Condition | None = None
 
     def words(self) -> str:
         """Say who belongs to it; reads after "who".
@@ -116,8 +117,11 @@ class Population:
         """
         what = listed([rule.words("past") for rule in self.events], _joining(self.match)) or ANYTHING.said("past")
         asked = say("{deed} in the last {days}", deed=what, days=days(self.lookback_days))
-        if not self.exclude:
-            return asked
+        if self.exclude:
+            asked = self._without(asked)
+        return say("{deed}, if {consent}", deed=asked, consent=self.consent.words()) if self.consent else asked
+
+    def _without(self, asked: str) -> str:
         left_out = listed([rule.words("past") for rule in self.exclude], say("or"))
         return say("{deed}, except those who {others} in that time", deed=asked, others=left_out)
 

@@ -195,6 +195,11 @@ class PopulationPart(Part):
         description="a list of events that make a person ineligible",
         examples=[EVENT_EXAMPLE],
     )
+    consent: ConditionPart | None = Key(
+        default=None,
+        description="a condition on an attribute of a profiles dataset",
+        examples=["{field: consents.marketing, operator: equals, value: y}"],
+    )
 
 
 class AttributePart(Part):

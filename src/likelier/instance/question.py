@@ -119,7 +119,13 @@ class _Binding:
     def population(self, instance: Instance) -> Population:
         part, at = instance.eligible_population, "eligible_population"
         events, exclude = self.rules(part.events, (at, "events")), self.rules(part.exclude, (at, "exclude"))
-        return Population(events, part.match, part.lookback_days, exclude)
+        consent = self._consent(part.consent, (at, "consent")) if part.consent else None
+        return Population(events, part.match, part.lookback_days, exclude, consent)
+
+    def _consent(self, part: ConditionPart, path: KeyPath) -> Condition | None:
+        if part.operator == "not_exists":
+            self._note((*path, "operator"), "a consent is something that was said. Write what it has to be.")
+        return self._condition(part, path, self._profiles, self._events)
 
     def rules(
         self, parts: Sequence[EventPart | CustomEventPart | ExclusionPart], path: KeyPath
@@ -140,12 +146,17 @@ class _Binding:
     def _rule(self, part: EventPart | CustomEventPart | ExclusionPart, path: KeyPath) -> EventRule:
         joined = all_of if part.match == "all" else any_of
         at = (*path, "conditions")
-        condition = joined(self._condition(one, (*at, index)) for index, one in enumerate(part.conditions))
+        condition = joined(self._on_event(one, (*at, index)) for index, one in enumerate(part.conditions))
         at_least = part.at_least if isinstance(part, EventPart) else 1
         return EventRule(part.name or condition.words(), condition, at_least)
 
-    def _condition(self, part: ConditionPart, path: KeyPath) -> Condition:
-        field = self._field(part.field, self._events, self._profiles, (*path, "field"))
+    def _on_event(self, part: ConditionPart, path: KeyPath) -> Condition:
+        return self._condition(part, path, self._events, self._profiles)
+
+    def _condition(
+        self, part: ConditionPart, path: KeyPath, among: Sequence[Dataset], others: Sequence[Dataset]
+    ) -> Condition:
+        field = self._field(part.field, among, others, (*path, "field"))
         if field is None:
             return Exists(Field(part.field, FieldType.TEXT))  # stands in until all problems are told
         try:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from likelier import scores
-from likelier.activities import codes, reduce, traits
+from likelier.activities import codes, consent, reduce, traits
 from likelier.backend import Answer, Engine
 from likelier.datasets import Dataset
 from likelier.events.schema import IDENTITY
@@ -47,6 +47,7 @@ class Scorer:
     _read: Answer
     _events: tuple[str, ...]
     _attributes: tuple[tuple[Attribute, str], ...]
+    _consents: Answer | None
 
     @classmethod
     def load(
@@ -66,6 +67,9 @@ class Scorer:
             source = bound[0]
             return reduce.reduced(engine, source.events, source.question, model.codebook, source.fields, ALWAYS)
 
+        def said(rows: Mapping[str, Any]) -> Any:
+            return reading.bind_tables(instance, datasets, rows, ALWAYS).consents
+
         read = engine.repeated(schemas, asked)
         question = bound[0].question
         with np.load(folder / scoring.POPULATION) as kept:
@@ -79,7 +83,8 @@ class Scorer:
             population,
             read,
             tuple(dataset.name for dataset in datasets if dataset.kind == "events"),
-            tuple((attribute, reading.holder_of(attribute, datasets).name) for attribute in question.attributes),
+            tuple((one, reading.holder_of(one.field.path, datasets).name) for one in question.attributes),
+            engine.repeated(schemas, said) if question.population.consent else None,
         )
 
     def score(self, identity: str, rows: Rows, as_of: dt.datetime) -> dict[str, Any] | None:
@@ -90,7 +95,7 @@ class Scorer:
         known = {name: _before(table, as_of) for name, table in rows.items()}
         if not any(len(known[name]) for name in self._events):
             return None
-        activities = reduce.of_one(identity, self._read(known), self.model.codebook)
+        activities = reduce.of_one(identity, self._read(known), self.model.codebook, self._said(identity, known))
         if not self._is_eligible(activities, as_of):
             return None
         history = self._history(identity, known)
@@ -117,6 +122,11 @@ class Scorer:
             return False
         eligible, _ = reading.labels(activities, self.model.codebook, self.question, (as_of,))
         return bool(eligible[0, 0])
+
+    def _said(self, identity: str, known: Rows) -> consent.Consents | None:
+        if self._consents is None:
+            return None
+        return consent.gathered(self._consents(known).to_batches(), pa.array([identity], pa.string()))
 
     def _history(self, identity: str, known: Rows) -> traits.TraitHistory:
         batches = [

@@ -175,6 +175,7 @@ def _sampled(activities: Activities) -> Activities:
         words=activities.words[:end],
         measures=activities.measures[:end],
         slots=activities.slots[:end],
+        consents=activities.consents and activities.consents.first_profiles(TRIED_PROFILES),
     )
 
 

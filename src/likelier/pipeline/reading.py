@@ -15,6 +15,7 @@ from ibis.expr.types import StringValue
 
 from likelier import windows
 from likelier.activities import codes, discover, reduce, traits
+from likelier.activities.consent import read_consents, said
 from likelier.backend import Engine
 from likelier.conditions.algebra import any_of
 from likelier.datasets import Dataset, Field, open_dataset, read_dataset
@@ -51,6 +52,8 @@ class Source:
     fields: tuple[Field, ...]
     attributes: tuple[tuple[Attribute, ibis.Table], ...]
     rows: tuple[tuple[Dataset, ibis.Table], ...] = ()
+    consents: ibis.Table | None = None
+    """What people said about being looked at, when the population asks for it."""
     persons: Persons | None = None
     """Who is one person at which cut-off, once that was found out; before, ``who`` names the id a row counts for."""
 
@@ -78,8 +81,15 @@ def bind_tables(
     if question.exclusions:
         kept = known.filter(~any_of(rule.condition for rule in question.exclusions).holds(known))
     attributes = [_attribute(attribute, datasets, rows, who) for attribute in question.attributes]
-    bound = tuple((dataset, rows[dataset.name]) for dataset in datasets)
-    return Source(question, kept, known, tuple(fields[path] for path in sorted(fields)), tuple(attributes), bound)
+    return Source(
+        question,
+        kept,
+        known,
+        tuple(fields[path] for path in sorted(fields)),
+        tuple(attributes),
+        tuple((dataset, rows[dataset.name]) for dataset in datasets),
+        _consents(question, datasets, rows, who),
+    )
 
 
 def _who(instance: Instance, dataset: Dataset, rows: ibis.Table) -> StringValue:
@@ -102,6 +112,7 @@ def stitched(
         source,
         events=found.by_person(source.events),
         attributes=tuple((attribute, found.by_person(rows)) for attribute, rows in source.attributes),
+        consents=None if source.consents is None else found.by_person(source.consents),
         persons=found,
     )
 
@@ -129,13 +140,23 @@ def _attribute(
     rows: Mapping[str, ibis.Table],
     who: Mapping[str, StringValue],
 ) -> tuple[Attribute, ibis.Table]:
-    holder = holder_of(attribute, datasets).name
+    holder = holder_of(attribute.field.path, datasets).name
     return attribute, rows[holder].select("timestamp", attribute.field.path, who=who[holder])
 
 
-def holder_of(attribute: Attribute, datasets: Sequence[Dataset]) -> Dataset:
+def _consents(
+    question: Question, datasets: Sequence[Dataset], rows: Mapping[str, ibis.Table], who: Mapping[str, StringValue]
+) -> ibis.Table | None:
+    condition = question.population.consent
+    if condition is None:
+        return None
+    (path,) = condition.fields
+    holder = holder_of(path, datasets).name
+    return said(condition, path, rows[holder].select("timestamp", path, who=who[holder]))
+
+
+def holder_of(path: str, datasets: Sequence[Dataset]) -> Dataset:
     """Give the dataset that an attribute is read from."""
-    path = attribute.field.path
     return next(dataset for dataset in datasets if dataset.kind == "profiles" and path in dataset.fields)
 
 
@@ -182,9 +203,11 @@ def sort(
         progress(done / max(events, 1), done)
 
     reduce.write(engine.stream(expression), codebook, folder, count)
+    activities, _ = reduce.load(folder)
     if source.persons is not None:
-        activities, _ = reduce.load(folder)
         np.save(folder / reduce.SPANS, source.persons.spans(activities.ids))
+    if source.consents is not None:
+        read_consents(engine, source.consents, activities.ids, as_of).save(folder)
 
 
 def measure(source: Source, engine: Engine, inputs: Inputs) -> dict[str, Any]:
@@ -267,6 +290,8 @@ def labels(
     eligible, reached = _labels(activities, codebook, question, cut_offs, outcome_days, lookback_days)
     for place in range(len(cut_offs)):
         eligible[:, place] &= standing(activities, place)
+    if activities.consents is not None:
+        eligible &= activities.consents.at(cut_offs)
     return eligible, reached
 
 
