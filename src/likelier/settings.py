@@ -52,8 +52,8 @@ class Settings:
 
     webhook_secret: str = _row("", "Secret under which the batches of webhooks are signed.", secret=True)
 
-    keep_events_days: int = _row(0, "Days that events are kept by `likelier retention`; 0: for ever.")
-    keep_scores_days: int = _row(0, "Days that scores are kept by `likelier retention`; 0: for ever.")
+    keep_events_days: int = _row(0, "Days that events are kept by a server or `likelier retention`; 0: for ever.")
+    keep_scores_days: int = _row(0, "Days that scores are kept by a server or `likelier retention`; 0: for ever.")
 
     public_url: str = _row(
         "", "Address at which browsers reach the server, such as https://likelier.example.com. Default: as they say."

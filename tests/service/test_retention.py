@@ -1,16 +1,20 @@
 """Events and scores that expire."""
 
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pyarrow.parquet as pq
 import pytest
 from tests.service.segment_shop import ANN, NEWEST, add_instance, add_scores, open_home, put_events
 
-from likelier.errors import UsageError
+from likelier.errors import StorageError, UsageError
 from likelier.runs.records import Run, State
+from likelier.service import retention
 from likelier.service.profiles import find_profile
-from likelier.service.retention import let_expire
+from likelier.service.retention import let_expire, let_expire_when_due
 from likelier.service.runs import RunUnderWayError, claim
+from likelier.settings import read_settings
+from likelier.store import audit
 from likelier.store.runs import queue
 from likelier.timespan import DAY
 
@@ -36,6 +40,32 @@ def test_what_is_older_goes_and_the_latest_scores_stay(home, tmp_path):
     assert let_expire(later, ANN) == {"events": 0, "scores": 0}
     kept = [path for path in home.settings.home.rglob("*.parquet") if ".checkpoint." not in path.name]
     assert sum(len(pq.read_table(path)) for path in kept) == 3 + 2
+
+
+def test_a_server_does_it_once_a_day_when_no_run_reads(home, monkeypatch):
+    moments = iter([0, 23, 25, 49, 49.5, 50.5])
+
+    def after_hours():
+        now = NEWEST + next(moments) * DAY / 24
+        return let_expire_when_due(replace(home, clock=lambda: now))
+
+    assert let_expire_when_due(replace(home, settings=read_settings({}, home=home.settings.home))) is None
+    assert [after_hours(), after_hours()] == [{"events": 2, "scores": 0}, None]
+    assert after_hours() == {"events": 2, "scores": 0}
+    with monkeypatch.context() as patch:
+        patch.setattr(retention, "purge", Mock(side_effect=StorageError("the disk is gone")))
+        with pytest.raises(StorageError):
+            after_hours()
+    assert [after_hours(), after_hours()] == [None, {"events": 0, "scores": 0}]
+    with home.store.read() as connection:
+        entries = audit.page(connection, audit.Filter(object_type="lake"))
+    assert {entry.actor for entry in entries} == {"scheduler"}
+    instance = add_instance(home)
+    run = Run("r1", instance.id, instance.name, 1, State.QUEUED, 1, "ann", NEWEST)
+    with home.store.write() as connection:
+        queue(connection, run)
+    claim(home, run)
+    assert let_expire_when_due(replace(home, clock=lambda: NEWEST + 9 * DAY)) is None
 
 
 def test_it_is_refused_while_a_run_reads_and_when_nothing_is_set(home):

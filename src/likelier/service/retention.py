@@ -2,7 +2,7 @@
 
 Events go by their timestamp, scores by their date; the latest scores of each instance stay, however old, for profiles
 show them. Like the deletion of a person this is refused while a run reads, keeps runs waiting, and leaves no older
-version; broken off, it is asked for again.
+version; broken off, it is asked for again. A server does it once a day, when no run reads.
 """
 
 from __future__ import annotations
@@ -10,17 +10,20 @@ from __future__ import annotations
 import datetime as dt
 
 from likelier.access.audit import Thing, record
-from likelier.access.identity import Actor
+from likelier.access.identity import SCHEDULER, Actor
 from likelier.datasets import is_published, list_datasets, publish_rows
 from likelier.errors import UsageError
 from likelier.profiles.published import withdraw
 from likelier.purge import purge
+from likelier.runs.records import State
 from likelier.service.data import known_ids
 from likelier.service.privacy import begin
 from likelier.service.workspace import Workspace
 from likelier.store import erasures
 from likelier.store import runs as records
 from likelier.timespan import DAY
+
+TRIED_AGAIN = dt.timedelta(hours=1)
 
 
 def limits(workspace: Workspace) -> dict[str, dt.datetime]:
@@ -49,6 +52,21 @@ def let_expire(workspace: Workspace, actor: Actor) -> dict[str, int]:
             told = {**counts, **{f"{kind}_before": moment.isoformat() for kind, moment in before.items()}}
             record(connection, actor, "retention", Thing("lake", begun.id, "lake"), now=workspace.clock(), after=told)
     return counts
+
+
+def let_expire_when_due(workspace: Workspace) -> dict[str, int] | None:
+    """Delete what has expired, where that is set and was not done within a day; say how much, None when it is not due.
+
+    What was broken off, by a commit to the same table say, is tried again an hour later.
+    """
+    if not (workspace.settings.keep_events_days or workspace.settings.keep_scores_days):
+        return None
+    with workspace.store.read() as connection:
+        last = erasures.last_retention(connection)
+        reading = any(run.state is State.RUNNING or run.pinned for run in records.waiting(connection))
+    if reading or (last and workspace.clock() < last.requested_at + (DAY if last.finished_at else TRIED_AGAIN)):
+        return None
+    return let_expire(workspace, SCHEDULER)
 
 
 def _expire_events(workspace: Workspace, erasure: str, before: dt.datetime) -> int:

@@ -82,6 +82,13 @@ def _is_left(scratch: Path) -> bool:
         return False
 
 
+def _let_expire(workspace: Workspace) -> None:
+    from likelier.service.retention import let_expire_when_due  # noqa: PLC0415 - it tidies, too
+
+    if counts := let_expire_when_due(workspace):
+        log.info("What has expired was deleted: %s", counts)
+
+
 class Worker:
     """Looks every second for what is to be done; one run at a time."""
 
@@ -111,6 +118,7 @@ class Worker:
                 queue_due(self._workspace)
                 self._begin_next()
                 tidy(self._workspace)
+                _let_expire(self._workspace)
             except LikelierError as error:
                 log.warning("Looking for work failed, and is tried again: %s", error)
             except Exception:

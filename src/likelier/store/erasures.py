@@ -78,6 +78,11 @@ def every(connection: Connection) -> list[Erasure]:
     return [Erasure(**row) for row in connection.execute(query).mappings()]
 
 
+def last_retention(connection: Connection) -> Erasure | None:
+    """The newest erasure that was about no person: what was old, whoever's it was."""
+    return next((one for one in every(connection) if not one.digests), None)
+
+
 def forget_replies(connection: Connection, ids: Iterable[str]) -> int:
     """Remove the answers, kept for who asks twice, in which any of some ids stands."""
     wanted = [one.encode() for one in ids]
