@@ -46,6 +46,10 @@ class Settings:
     minimum_auc: float = _row(
         0.65, "A model below this out-of-time AUC is a training issue: its scores stay unpublished."
     )
+    retrain_days: float = _row(
+        91.0, "Days after which the model of scheduled runs has to stand up to a new one; 0: every run trains anew."
+    )
+    stale_days: float = _row(182.0, "Days after which the model of scheduled runs is replaced in any case.")
     late_days: float = _row(
         2.0, "Days that events may come in late: figures of an outcome window are provisional until then."
     )

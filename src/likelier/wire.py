@@ -159,6 +159,15 @@ class Run(Answer):
     scored: int | None
     auc: float | None
     error: RunFailure | None
+    decision: str | None = Field(default=None, description="Which model it used, and why.")
+
+
+class Plan(Answer):
+    """Which model a run was to use: `run` made it (None: a new one), and `used` made the one it came to use."""
+
+    run: str | None
+    because: str
+    used: str
 
 
 class Progress(Answer):
@@ -177,6 +186,7 @@ class RunDetails(Run):
     as_of: dt.datetime | None
     seed: int
     data_versions: dict[str, int]
+    model: Plan | None = None
     queued_at: dt.datetime
     started_by: str
     progress: Progress | None

@@ -91,6 +91,16 @@ def test_runs_are_started_listed_and_cancelled(client, admin):
     assert client.get(f"/api/v1/instances/{instance}/insights", headers=admin).status_code == 422
 
 
+def test_a_run_may_keep_the_model_and_rolling_back_needs_an_earlier_one(client, admin):
+    instance = client.post("/api/v1/instances", json=ASKED, headers=admin).json()
+    client.post(f"/api/v1/runs/{instance['last_run']['id']}/cancel", headers=admin)
+    run = client.post(f"/api/v1/instances/{instance['id']}/runs?when_due=true", headers=admin).json()
+    assert (run["state"], run["model"], run["decision"]) == ("queued", None, None)
+    refused = client.post(f"/api/v1/instances/{instance['id']}/roll-back", headers=admin)
+    assert refused.status_code == 422
+    assert "no earlier model" in refused.json()["detail"]
+
+
 @pytest.mark.parametrize(
     "path", ["instances/x", "runs/x", "datasets/x", "segments/x", "profiles/CRMID/nobody", "profiles/ECID/x"]
 )

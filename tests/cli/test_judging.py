@@ -45,3 +45,21 @@ def test_a_model_card_is_written_as_a_page_or_as_markdown(shop):
         assert shop("card", BUY["name"], "-o", shop.home / name).code == 0
         assert "Known limits" in (shop.home / name).read_text()
     assert shop("card", BUY["name"], "-o", shop.home / "card.pdf").code == 2
+
+
+def test_a_model_is_kept_until_it_is_due_and_people_may_go_back_to_the_one_before(shop):
+    asked = shop.write("may.yaml", {**BUY, "name": "Buy in May"})
+    first, later = (
+        shop("run", asked, "--when-due", "--as-of", day, "--json").json for day in ("2024-04-10", "2024-04-26")
+    )
+    assert first["decision"] == "There is no earlier model of this definition."
+    assert first["model"] == {"run": None, "because": first["decision"], "used": first["id"]}
+    assert later["model"]["used"] == first["id"]
+    assert later["model"]["because"] == "The model of 10 Apr 2024 is not due."
+    assert later["insights"]["champion"]["judged_anew"]
+    new = shop("run", asked, "--as-of", "2024-04-26", "--json").json
+    assert new["model"] == {"run": None, "because": "A new model was asked for.", "used": new["id"]}
+    back = shop("roll-back", "Buy in May", "--json").json
+    assert (back["model"]["used"], back["decision"]) == (first["id"], "Rolled back to the model of 10 Apr 2024.")
+    assert "Rolled back to the model of 10 Apr 2024." in " ".join(shop("runs", "Buy in May").out.split())
+    assert shop("scores", "Buy in May", "--other", "-o", shop.home / "other.csv").code == 2

@@ -76,6 +76,9 @@ class Stages:
     def scores_file(self, folder):
         return folder / "score" / "scores.parquet"
 
+    def other_scores_file(self, folder):
+        return None
+
     def scorer_files(self, folder):
         return []
 

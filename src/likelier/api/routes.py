@@ -24,7 +24,20 @@ from likelier.api.requests import Route, received, takes_much, tells_a_secret
 from likelier.errors import UnknownNameError
 from likelier.events.stream import Sent
 from likelier.instance import make_instance
-from likelier.service import audits, data, drafts, instances, ondemand, profiles, reports, runs, scores, segments
+from likelier.runs.records import WHEN_DUE
+from likelier.service import (
+    audits,
+    data,
+    drafts,
+    instances,
+    ondemand,
+    profiles,
+    reports,
+    retraining,
+    runs,
+    scores,
+    segments,
+)
 from likelier.service import identity as identities
 from likelier.service.instances import Edit
 from likelier.service.intake import Intake
@@ -221,12 +234,29 @@ def list_runs(instance_id: str, _: Reader, work: Work, limit: Limit = 100, after
     response_model=wire.RunDetails,
     responses=problems(404, 409, 413, 415),
 )
-def start_run(instance_id: str, actor: Manager, work: Work, as_of: AsOf = None, seed: Seed = None) -> dict[str, Any]:
-    """Queue a run; the one under way is answered when it would give the same."""
+def start_run(
+    instance_id: str, actor: Manager, work: Work, as_of: AsOf = None, seed: Seed = None, *, when_due: bool = False
+) -> dict[str, Any]:
+    """Queue a run; the one under way is answered when it would give the same.
+
+    It makes a model of its own; with `when_due` it keeps, as scheduled runs do, the one there is while that is not due.
+    """
     with work.store.read() as connection:
         instance = stored.get(connection, instance_id)
     moment = parse_moment(as_of) if as_of else None
-    return runs.details(runs.start_run(work, actor, instance, as_of=moment, seed=seed))
+    wish = WHEN_DUE if when_due else None
+    return runs.details(runs.start_run(work, actor, instance, as_of=moment, seed=seed, wish=wish))
+
+
+@routes.post(
+    "/instances/{instance_id}/roll-back",
+    status_code=202,
+    response_model=wire.RunDetails,
+    responses=problems(404, 409, 413, 415),
+)
+def roll_back(instance_id: str, actor: Manager, work: Work) -> dict[str, Any]:
+    """Queue a run with the model before the one in use; it is kept until it is due."""
+    return runs.details(retraining.roll_back(work, actor, instance_id))
 
 
 @routes.get("/runs/{run_id}", response_model=wire.RunDetails, responses=problems(404))

@@ -31,12 +31,13 @@ from likelier.cli.operating import audit, backup, doctor, restore, retention
 from likelier.cli.privacy import privacy
 from likelier.cli.segments import segments
 from likelier.errors import UsageError
-from likelier.runs.records import Failure, State
+from likelier.runs.records import WHEN_DUE, Failure, State
 from likelier.settings import read_settings
 from likelier.timespan import parse_moment
 
 if TYPE_CHECKING:
     from likelier.instance import Instance
+    from likelier.runs.records import Run
     from likelier.service.workspace import Workspace
 
 app = typer.Typer(
@@ -88,13 +89,14 @@ def run(
     instance_file: InstanceFile,
     as_of: AsOf = None,
     seed: Annotated[int | None, typer.Option(help="The run's seed.")] = None,
+    when_due: Annotated[
+        bool, typer.Option("--when-due", help="As schedules do: keep the model there is until a new one is due.")
+    ] = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
     """Learn, judge, score and publish."""
-    from likelier.cli import show
     from likelier.instance import load_instance
-    from likelier.service import reports, work
     from likelier.service import runs as running
     from likelier.service.instances import refuse_unfit, save_instance
 
@@ -104,18 +106,36 @@ def run(
         refuse_unfit(workspace, instance)
         actor = person_at_the_keyboard()
         saved = save_instance(workspace, actor, instance)
-        begun = running.start_run(workspace, actor, saved, as_of=moment, seed=seed)
-        with run_bar() as watch:
-            try:
-                ended = work.carry_on_here(workspace, begun, watch)
-            except KeyboardInterrupt:
-                running.cancel_run(workspace, actor, begun)
-                raise
-        insights = reports.insights_of(workspace, ended)
-        if json:
-            print_json({**running.details(ended), "insights": insights})
-        elif ended.state == State.SUCCESS and insights:
-            show.run(screen(), ended, insights)
+        wish = WHEN_DUE if when_due else None
+        begun = running.start_run(workspace, actor, saved, as_of=moment, seed=seed, wish=wish)
+        _to_its_end(workspace, begun, json=json)
+
+
+@app.command()
+def roll_back(name: InstanceName, home: Home = None, json: Json = False) -> None:
+    """Score everybody with the model before the one in use, which is kept until it is due."""
+    from likelier.service.retraining import roll_back as go_back
+
+    with opened(home) as workspace:
+        _to_its_end(workspace, go_back(workspace, person_at_the_keyboard(), name), json=json)
+
+
+def _to_its_end(workspace: Workspace, begun: Run, *, json: bool) -> None:
+    from likelier.cli import show
+    from likelier.service import reports, work
+    from likelier.service import runs as running
+
+    with run_bar() as watch:
+        try:
+            ended = work.carry_on_here(workspace, begun, watch)
+        except KeyboardInterrupt:
+            running.cancel_run(workspace, person_at_the_keyboard(), begun)
+            raise
+    insights = reports.insights_of(workspace, ended)
+    if json:
+        print_json({**running.details(ended), "insights": insights})
+    elif ended.state == State.SUCCESS and insights:
+        show.run(screen(), ended, insights)
     if ended.error:
         tell_failure(ended.error)
     if ended.state != State.SUCCESS:
@@ -157,7 +177,14 @@ def cancel(
 
 @app.command(name="scores")
 def export_scores(
-    name: InstanceName, output: Output, run_id: RunId = None, home: Home = None, json: Json = False
+    name: InstanceName,
+    output: Output,
+    run_id: RunId = None,
+    other: Annotated[
+        bool, typer.Option("--other", help="Those of the model that lost, after two stood up to each other.")
+    ] = False,
+    home: Home = None,
+    json: Json = False,
 ) -> None:
     """Write the scores to a .parquet, .csv or .jsonl file."""
     from likelier.service import runs as running
@@ -166,7 +193,8 @@ def export_scores(
     with opened(home) as workspace:
         with workspace.store.read() as connection:
             found = running.find_published(connection, name, run_id)
-        rows = scores.export_scores(workspace, person_at_the_keyboard(), found, output)
+        export = scores.export_other_scores if other else scores.export_scores
+        rows = export(workspace, person_at_the_keyboard(), found, output)
     if json:
         print_json({"run": found.id, "rows": rows, "file": str(output)})
     else:

@@ -39,7 +39,17 @@ def grid(*columns: str, right: Sequence[str] = ()) -> Table:
 
 def runs(console: Console, listed: Sequence[Run]) -> None:
     table = grid(
-        "Run", "Instance", "State", "As of", "Started", "Took", "Scored", "AUC", "Why", right=("Took", "Scored")
+        "Run",
+        "Instance",
+        "State",
+        "As of",
+        "Started",
+        "Took",
+        "Scored",
+        "AUC",
+        "Why",
+        "Model",
+        right=("Took", "Scored"),
     )
     for run in listed:
         table.add_row(
@@ -52,6 +62,7 @@ def runs(console: Console, listed: Sequence[Run]) -> None:
             _count(run.scored),
             f"{run.auc:.3f}" if run.auc is not None else "",
             plain(run.error) if run.error else "",
+            plain(run.decision),
         )
     console.print(table)
 
@@ -67,6 +78,8 @@ def run(console: Console, run: Run, insights: Mapping[str, Any], report: Path | 
     auc = insights["metrics"]["auc"]
     console.print(Text.assemble(("How good it is  ", "bold"), f"AUC {auc['value']:.3f}, {words.quality(auc['value'])}"))
     console.print(plain(words.auc_words(auc)))
+    if run.model and run.model["run"]:
+        console.print(Text.assemble(("Model  ", "bold"), plain(run.decision)))
     console.print()
     if insights.get("by_window"):
         console.print(_windows(insights["by_window"]))

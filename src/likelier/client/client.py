@@ -110,8 +110,16 @@ class Client:
     def run(self, run_id: str) -> wire.RunDetails:
         return self._get(wire.RunDetails, f"/runs/{_quoted(run_id)}")
 
-    def start_run(self, name: str, *, as_of: str | None = None, seed: int | None = None) -> wire.RunDetails:
-        return self._post(wire.RunDetails, f"/instances/{_quoted(name)}/runs", as_of=as_of, seed=seed)
+    def start_run(
+        self, name: str, *, as_of: str | None = None, seed: int | None = None, when_due: bool = False
+    ) -> wire.RunDetails:
+        """Queue a run; `when_due` keeps the model there is while it is not due."""
+        place = f"/instances/{_quoted(name)}/runs"
+        return self._post(wire.RunDetails, place, as_of=as_of, seed=seed, when_due=when_due or None)
+
+    def roll_back(self, name: str) -> wire.RunDetails:
+        """Queue a run with the model before the one in use."""
+        return self._post(wire.RunDetails, f"/instances/{_quoted(name)}/roll-back")
 
     def cancel_run(self, run_id: str) -> wire.RunDetails:
         return self._post(wire.RunDetails, f"/runs/{_quoted(run_id)}/cancel")

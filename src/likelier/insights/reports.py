@@ -341,6 +341,7 @@ class Page:
             (say("Definition"), run.get("version") and say("version {n}", n=run["version"])),
             (say("Started"), day(run.get("started_at"))),
             (say("Finished"), day(run.get("finished_at"))),
+            (say("Model"), run.get("decision")),
             (say("Probabilities"), _calibrated(insights.get("calibrated"))),
             (say("Seed"), insights.get("seed")),
             *(

@@ -13,8 +13,8 @@ from likelier.pipeline.backtest import Backtest
 from likelier.pipeline.ondemand import Scorer
 from likelier.pipeline.outcomes import Outcomes, outcomes
 from likelier.pipeline.preflight import preflight
-from likelier.pipeline.reading import Inputs, newest_event
-from likelier.pipeline.stages import STAGES, insights_of, run_stage, scorer_files, scores_file
+from likelier.pipeline.reading import Inputs, newest_event, with_champion
+from likelier.pipeline.stages import STAGES, insights_of, other_scores_file, run_stage, scorer_files, scores_file
 
 __all__ = [
     "STAGES",
@@ -24,9 +24,11 @@ __all__ = [
     "Scorer",
     "insights_of",
     "newest_event",
+    "other_scores_file",
     "outcomes",
     "preflight",
     "run_stage",
     "scorer_files",
     "scores_file",
+    "with_champion",
 ]

@@ -133,6 +133,7 @@ def train(
     raw = log_odds(judged, asked_matrix)
     calibration = calibrated(past, raw, asked.labels)
     probability = replace(calibration, shift=shift(judged, taught, taught_matrix)).probability(raw)
+    save_judged(out, asked.rows.profile, probability)
     found = metrics(probability, asked.labels, seed=seed) | {"buckets": judged_buckets(probability, asked.labels)}
     progress(0.6, len(taught) + len(asked))
     by_window = _judged_windows(past, judged, (taught, taught_matrix), (asked, asked_matrix), probability, occurs)
@@ -188,6 +189,17 @@ def _judged_windows(
     every = soon.probabilities(sooner, log_odds(judged, matrix), probability, matrix, occurs=occurs)
     came = [soon.labels_of(past.soon, place, rows) for place in range(len(sooner))]
     return soon.judged((*calendar.shorter_days, calendar.outcome_days), every, [*came, asked[0].labels])
+
+
+def save_judged(out: Path, profile: np.ndarray, probability: np.ndarray) -> None:
+    """Keep for the run's time whom the model was judged on, and what it said of them."""
+    (out / "judged").mkdir(parents=True)
+    np.savez(out / "judged" / "rows.npz", profile=profile, probability=probability)
+
+
+def load_judged(out: Path) -> tuple[np.ndarray, np.ndarray]:
+    with np.load(out / "judged" / "rows.npz") as kept:
+        return kept["profile"], kept["probability"]
 
 
 def witnesses(past: Past, asked: Examples) -> Witnesses:

@@ -40,6 +40,28 @@ class Inputs:
     as_of: dt.datetime
     seed: int
     versions: Mapping[str, int]
+    champion: Champion | None = None
+
+
+@dataclass(frozen=True)
+class Champion:
+    """A model of an earlier run, whose files are in the run's folder :data:`CHAMPION`; it learnt up to `as_of`.
+
+    One that is `due` has to stand up to a new model; else it is kept as it is. A `stale` one loses in any case.
+    """
+
+    as_of: dt.datetime
+    due: bool
+    stale: bool = False
+
+
+CHAMPION = "champion"
+OTHER = "other"  # beside the run's model the one that lost
+OWN_ACTIVITIES = "read"  # of a model that reads by another codebook than the run does
+
+
+def with_champion(inputs: Inputs, *, as_of: dt.datetime, due: bool, stale: bool) -> Inputs:
+    return replace(inputs, champion=Champion(as_of, due, stale))
 
 
 @dataclass(frozen=True)
@@ -160,21 +182,20 @@ def holder_of(path: str, datasets: Sequence[Dataset]) -> Dataset:
     return next(dataset for dataset in datasets if dataset.kind == "profiles" and path in dataset.fields)
 
 
-def read(inputs: Inputs, engine: Engine, lake: Lake, out: Path, progress: Progress) -> dict[str, Any]:
-    """Leave the activities of all profiles in a folder; say what was read. Raises RunError 411 and 412."""
+def read(
+    inputs: Inputs, engine: Engine, lake: Lake, out: Path, progress: Progress, kept: codes.Codebook | None = None
+) -> dict[str, Any]:
+    """Leave the activities of all profiles in a folder; say what was read. Raises RunError 411 and 412.
+
+    A model that is kept reads by the codebook it was made with.
+    """
     source = bind(inputs, engine, lake)
     extent = measure(source, engine, inputs)
-    judge = inputs.as_of - source.question.goal.window_days * DAY
-    fields = [field for field in source.fields if field.path not in source.question.ignored_fields]
-    codebook = discover.propose(engine, source.events, source.attributes, source.question, fields, judge)
     calendar = calendar_of(inputs, extent, source.question)
     cut_offs = (*calendar.labelled, calendar.as_of)
-    with tempfile.TemporaryDirectory(prefix="persons-", dir=out) as work:
-        source = stitched(source, inputs, engine, lake, cut_offs, Path(work))
-        sort(source, codebook, engine, inputs.as_of, out, extent["events"], progress)
-        activities, _ = reduce.load(out)
-        history = traits.read_traits(engine, source.attributes, codebook.traits, activities.ids, inputs.as_of)
-    traits.save(history, out)
+    codebook = kept or _proposed(source, engine, inputs)
+    gather(source, codebook, inputs, engine, lake, cut_offs, out, extent["events"], progress)
+    activities, _ = reduce.load(out)
     return {
         **extent,
         "profiles": int(standing(activities, len(cut_offs) - 1).sum()),
@@ -182,6 +203,47 @@ def read(inputs: Inputs, engine: Engine, lake: Lake, out: Path, progress: Progre
         "goal_deed": source.question.goal.deed(),
         "population_words": source.question.population.words(),
     }
+
+
+def _proposed(source: Source, engine: Engine, inputs: Inputs) -> codes.Codebook:
+    judge = inputs.as_of - source.question.goal.window_days * DAY
+    fields = [field for field in source.fields if field.path not in source.question.ignored_fields]
+    return discover.propose(engine, source.events, source.attributes, source.question, fields, judge)
+
+
+def read_again(
+    inputs: Inputs, codebook: codes.Codebook, calendar: windows.Calendar, engine: Engine, lake: Lake, folder: Path
+) -> None:
+    """Leave the activities of the same people in a folder once more, as another codebook says."""
+    cut_offs = (*calendar.labelled, calendar.as_of)
+    gather(bind(inputs, engine, lake), codebook, inputs, engine, lake, cut_offs, folder, 0, lambda *_: None)
+
+
+def gather(
+    source: Source,
+    codebook: codes.Codebook,
+    inputs: Inputs,
+    engine: Engine,
+    lake: Lake,
+    cut_offs: tuple[dt.datetime, ...],
+    out: Path,
+    events: int,
+    progress: Progress,
+) -> None:
+    """Leave everybody's activities and attributes in a folder, as a codebook says."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="persons-", dir=out) as work:
+        source = stitched(source, inputs, engine, lake, cut_offs, Path(work))
+        sort(source, codebook, engine, inputs.as_of, out, events, progress)
+        activities, _ = reduce.load(out)
+        history = traits.read_traits(engine, source.attributes, codebook.traits, activities.ids, inputs.as_of)
+    traits.save(history, out)
+
+
+def activities_of(folder: Path, model: str = "train") -> Path:
+    """Say where in a run's folder the activities are that a model reads: a champion has its own beside a new one."""
+    own = folder / model / OWN_ACTIVITIES
+    return own if own.exists() else folder / "read"
 
 
 def sort(

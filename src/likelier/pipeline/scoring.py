@@ -27,10 +27,11 @@ from likelier.insights.estimate import estimated_auc
 from likelier.insights.summary import Sample, of_scores
 from likelier.instance import Question
 from likelier.model import artifact
+from likelier.model.train import log_odds
 from likelier.phrases import say
 from likelier.pipeline import soon
 from likelier.pipeline.asking import load_asked
-from likelier.pipeline.reading import Progress
+from likelier.pipeline.reading import OTHER, Progress, activities_of
 from likelier.timespan import to_us
 from likelier.windows import Row
 
@@ -38,6 +39,7 @@ BATCH = 32_768
 SAMPLE_ROWS = 100_000
 LEAST_SPREAD = 1e-6
 POPULATION = "population.npz"
+OTHER_SCORES = "other.parquet"
 EXPLAINED = pa.schema([("id", pa.string()), ("factors", pa.list_(FACTOR_TYPE))])
 
 
@@ -73,7 +75,7 @@ def score(
 
     Raises RunError 403 when all probabilities are the same.
     """
-    activities, _ = load(folder / "read")
+    activities, _ = load(activities_of(folder))
     model = artifact.load(folder / "train")
     shown = shown_factors(model.features, np.array(model.strength))
     eligible = np.flatnonzero(load_asked(folder).eligible[:, -1])
@@ -100,6 +102,32 @@ def score(
         "by_window": every.mean(axis=0).tolist() if model.sooner else [],
         "base_log_odds": base,
         "estimate": {"auc": estimated_auc(probability, trust, seed=seed)},
+    }
+
+
+def score_other(question: Question, as_of: dt.datetime, folder: Path, out: Path) -> dict[str, Any] | None:
+    """Leave what the model that lost says of everybody beside the scores; say how far apart the two are."""
+    place = folder / "train" / OTHER
+    if not place.exists():
+        return None
+    activities, _ = load(activities_of(folder, f"train/{OTHER}"))
+    traits = load_traits(activities_of(folder, f"train/{OTHER}"))
+    model = artifact.load(place)
+    eligible = np.flatnonzero(load_asked(folder).eligible[:, -1])
+    rows = Row(eligible, np.full(len(eligible), to_us(as_of), np.int64))
+    matrix = compute(activities, traits, model.codebook, model.features, rows)
+    probability = model.calibration.probability(log_odds(model.learnt, matrix))
+    score = scores.Scale.of(probability).score(probability)
+    bucket = np.array(scores.BUCKETS)[scores.buckets(score)]
+    ids = activities.ids.take(pa.array(eligible)).cast(pa.string())
+    namespace = pa.repeat(pa.scalar(question.namespace), len(eligible))
+    columns = {"namespace": namespace, "id": ids, "score": score, "probability": probability, "bucket": bucket}
+    pq.write_table(pa.table(columns), out / OTHER_SCORES, compression="zstd")
+    used = pq.read_table(out / "scores.parquet", columns=["probability", "bucket"])
+    return {
+        "mean": float(probability.mean()),
+        "used_mean": float(used["probability"].to_numpy().mean()),
+        "in_another_bucket": float(np.mean(np.asarray(used["bucket"].to_pylist()) != bucket)),
     }
 
 
@@ -151,7 +179,7 @@ def explained(
     folder: Path,
 ) -> Iterator[Explained]:
     """Predict and explain some profiles at an instant, batch by batch."""
-    traits = load_traits(folder / "read")
+    traits = load_traits(activities_of(folder))
     reasons = Reasons.of(model.learnt, model.features.factor_of)
     for first in range(0, len(profiles), BATCH):
         yield explain(question, model, reasons, shown, activities, traits, profiles[first : first + BATCH], as_of)

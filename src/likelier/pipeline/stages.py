@@ -31,7 +31,7 @@ from likelier.lake import Lake
 from likelier.model import artifact
 from likelier.model.evaluate import POOR_AUC
 from likelier.phrases import say
-from likelier.pipeline import asking, learning, reading, scoring, watching
+from likelier.pipeline import asking, keeping, learning, reading, scoring, watching
 from likelier.pipeline.reading import Inputs, Progress
 from likelier.windows import Calendar
 
@@ -84,9 +84,16 @@ def scores_file(folder: Path) -> Path:
     return folder / "score" / "scores.parquet"
 
 
+def other_scores_file(folder: Path) -> Path | None:
+    """Where the scores of the model that lost are, when two stood up to each other."""
+    found = folder / "score" / scoring.OTHER_SCORES
+    return found if found.exists() else None
+
+
 def scorer_files(folder: Path) -> list[Path]:
     """List what a later score of one person takes: the model, and whom it was scored among."""
-    return [*sorted((folder / "train").iterdir()), folder / "score" / scoring.POPULATION]
+    model = sorted(path for path in (folder / "train").iterdir() if path.is_file())
+    return [*model, folder / "score" / scoring.POPULATION]
 
 
 def insights_of(folder: Path) -> dict[str, Any]:
@@ -95,7 +102,9 @@ def insights_of(folder: Path) -> dict[str, Any]:
 
 
 def _read(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
-    return reading.read(run.inputs, run.engine, run.lake, out, progress)
+    champion = run.inputs.champion
+    kept = champion and not champion.due and artifact.load(run.folder / reading.CHAMPION).codebook
+    return reading.read(run.inputs, run.engine, run.lake, out, progress, kept or None)
 
 
 def _check(run: Run, out: Path, _: Progress) -> dict[str, Any]:
@@ -103,20 +112,39 @@ def _check(run: Run, out: Path, _: Progress) -> dict[str, Any]:
 
 
 def _train(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
-    return learning.train(
-        run.calendar,
-        run.inputs.seed,
-        run.folder,
-        out,
-        progress,
-        occurs=run.question.goal.occurs,
-        trusted=run.inputs.instance.trusted,
-    )
+    champion, inputs = run.inputs.champion, run.inputs
+
+    def anew(place: Path) -> dict[str, Any]:
+        return learning.train(
+            run.calendar,
+            inputs.seed,
+            run.folder,
+            place,
+            progress,
+            occurs=run.question.goal.occurs,
+            trusted=inputs.instance.trusted,
+        )
+
+    def kept(activities: Path) -> keeping.Kept:
+        assert champion is not None
+        place = run.folder / reading.CHAMPION
+        occurs = run.question.goal.occurs
+        return keeping.Kept.of(champion, run.calendar, inputs.seed, place, run.folder, activities, occurs=occurs)
+
+    if champion is None:
+        return anew(out)
+    if not champion.due:
+        return keeping.keep(kept(run.folder / "read"), out)
+    own = out / reading.OWN_ACTIVITIES
+    codebook = artifact.load(run.folder / reading.CHAMPION).codebook
+    reading.read_again(inputs, codebook, run.calendar, run.engine, run.lake, own)
+    return keeping.challenge(kept(own), anew, out)
 
 
 def _score(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
     trust = run.said("train")["trust"]
-    return scoring.score(run.question, run.inputs.as_of, run.inputs.seed, trust, run.folder, out, progress)
+    said = scoring.score(run.question, run.inputs.as_of, run.inputs.seed, trust, run.folder, out, progress)
+    return {**said, "other": scoring.score_other(run.question, run.inputs.as_of, run.folder, out)}
 
 
 def _insights(run: Run, _: Path, __: Progress) -> dict[str, Any]:
@@ -164,9 +192,14 @@ def _insights(run: Run, _: Path, __: Progress) -> dict[str, Any]:
         "factors": factors,
         "spreads": summary.spreads(sample, shown, told),
         "estimate": scored["estimate"],
+        "champion": _compared(trained.get("champion"), scored.get("other")),
         "drift": watching.watch(run.calendar, run.inputs.seed, source, run.engine, run.folder),
         "notes": notes(run.question, checked, trained),
     }
+
+
+def _compared(champion: dict[str, Any] | None, other: dict[str, Any] | None) -> dict[str, Any] | None:
+    return {**champion, "scores": other} if champion and other else champion
 
 
 def notes(question: Question, checked: dict[str, Any], trained: dict[str, Any]) -> list[str]:

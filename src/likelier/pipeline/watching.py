@@ -81,8 +81,8 @@ class _Look:
 
     def __init__(self, model: artifact.Model, shown: tuple[Shown, ...], seed: int, folder: Path) -> None:
         self._model, self._shown, self._seed = model, shown, seed
-        self._activities, _ = load(folder / "read")
-        self._traits = load_traits(folder / "read")
+        self._activities, _ = load(reading.activities_of(folder))
+        self._traits = load_traits(reading.activities_of(folder))
         self._reasons = Reasons.of(model.learnt, model.features.factor_of)
 
     def __call__(self, people: np.ndarray, at: dt.datetime) -> Snapshot:

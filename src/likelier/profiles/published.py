@@ -6,7 +6,7 @@ every look-up from those before to these. A failed run leaves what was there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,19 @@ def publish_scores(lake: Lake, instance_id: str, run_id: str, scores: Path) -> i
     file = pq.ParquetFile(scores)
     reader = pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
     return write_shelf(lake, _shelf(instance_id, run_id), reader, "id")
+
+
+def publish_other_scores(lake: Lake, instance_id: str, run_id: str, scores: Path) -> int:
+    """Put the scores of the model that lost on a shelf beside, for as long as the run's stand there."""
+    file = pq.ParquetFile(scores)
+    reader = pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
+    return write_shelf(lake, _other(instance_id, run_id), reader, "id")
+
+
+def other_scores(lake: Lake, instance_id: str, run_id: str) -> pa.RecordBatchReader | None:
+    """Give the scores of the model that lost; None when there was no other, or they are kept no more."""
+    shelf = open_shelf(lake, _other(instance_id, run_id))
+    return None if shelf is None else pa.RecordBatchReader.from_batches(shelf.schema, shelf.blocks())
 
 
 def find_scores(lake: Lake, instance_id: str, run_id: str, identity: str) -> pa.Table | None:
@@ -51,14 +64,26 @@ def fetch_scorer(lake: Lake, instance_id: str, run_id: str, folder: Path) -> boo
 
 
 def scores_shelves(lake: Lake) -> list[str]:
-    """Name the shelf of every run that has one, or had."""
-    return [_shelf(one, run_id) for one in lake.names("profiles") for run_id in lake.names(_folder(one))]
+    """Name the shelves of every run, whether or not they are there."""
+    runs = [(one, run_id) for one in lake.names("profiles") for run_id in lake.names(_folder(one))]
+    return [name(*run) for run in runs for name in (_shelf, _other)]
 
 
-def withdraw(lake: Lake, instance_id: str, *, but: tuple[str, ...] = ()) -> None:
-    """Take away what was published of an instance's runs, but for some."""
+def has_scorer(lake: Lake, instance_id: str, run_id: str) -> bool:
+    """Say whether the files with which one person is scored are there."""
+    filesystem, path = lake.place(_scorer(instance_id, run_id))
+    return bool(filesystem.get_file_info(path).type is not pa.fs.FileType.NotFound)
+
+
+def withdraw(lake: Lake, instance_id: str, *, but: Collection[str] = (), models: Collection[str] = ()) -> None:
+    """Take away what was published of an instance's runs, but for some; of others only the `models` stay."""
     for run_id in lake.names(_folder(instance_id)):
-        if run_id not in but:
+        if run_id in but:
+            continue
+        if run_id in models:
+            for shelf in (_shelf(instance_id, run_id), _other(instance_id, run_id)):
+                remove(lake, shelf)
+        else:
             remove(lake, f"{_folder(instance_id)}/{run_id}")
 
 
@@ -68,6 +93,10 @@ def _folder(instance_id: str) -> str:
 
 def _shelf(instance_id: str, run_id: str) -> str:
     return f"{_folder(instance_id)}/{run_id}/scores.arrow"
+
+
+def _other(instance_id: str, run_id: str) -> str:
+    return f"{_folder(instance_id)}/{run_id}/other.arrow"
 
 
 def _scorer(instance_id: str, run_id: str) -> str:

@@ -34,7 +34,7 @@ from likelier.instance import Instance
 from likelier.lake import Lake
 from likelier.logs import about_run
 from likelier.phrases import say
-from likelier.profiles.published import publish_scorer, publish_scores
+from likelier.profiles.published import fetch_scorer, publish_other_scores, publish_scorer, publish_scores
 from likelier.runs.owners import claim_of
 from likelier.runs.records import Failure, LeaseLostError, Progress, Run, RunCancelledError, Watch, scores_table
 from likelier.timespan import next_midnight
@@ -52,8 +52,10 @@ class Ledger(Protocol):
     ) -> Run | None:
         """Take the lease of a run that is queued, or whose owner was not heard of, or is `instead_of`."""
 
-    def pin(self, run: Run, *, as_of: dt.datetime, data_versions: Mapping[str, int]) -> None:
-        """Settle what the run runs on."""
+    def pin(
+        self, run: Run, *, as_of: dt.datetime, data_versions: Mapping[str, int], model: Mapping[str, Any] | None = None
+    ) -> None:
+        """Settle what the run runs on, and with which model."""
 
     def beat(self, run: Run, progress: Progress | None, *, until: dt.datetime) -> bool:
         """Renew the lease and write the progress; answer whether the run is to be cancelled."""
@@ -95,6 +97,9 @@ class Stages(Protocol):
     def Inputs(self) -> Callable[..., Any]:  # noqa: N802 - a class of the module
         """All that decides a run's result."""
 
+    def with_champion(self, inputs: Any, *, as_of: dt.datetime, due: bool, stale: bool) -> Any:
+        """The inputs of a run that keeps the model in its folder "champion", or has it stand up to a new one."""
+
     def newest_event(self, engine: Engine, lake: Lake, datasets: tuple[str, ...]) -> dt.datetime:
         """When the latest event of the datasets happened."""
 
@@ -113,11 +118,19 @@ class Stages(Protocol):
     def scores_file(self, folder: Path) -> Path:
         """Where the scores are."""
 
+    def other_scores_file(self, folder: Path) -> Path | None:
+        """Where the scores of the model that lost are, when two stood up to each other."""
+
     def scorer_files(self, folder: Path) -> Sequence[Path]:
         """What it takes to score one person later."""
 
     def insights_of(self, folder: Path) -> dict[str, Any]:
         """What a report shows."""
+
+
+def train_anew(_: Run) -> Mapping[str, Any]:
+    """Plan a run with a model of its own."""
+    return {"run": None, "because": say("A new model was asked for.")}
 
 
 @dataclass(frozen=True)
@@ -135,6 +148,7 @@ class Bench:
     attempts: int
     minimum_auc: float
     wait: Callable[[float], None] = time.sleep
+    plan: Callable[[Run], Mapping[str, Any]] = train_anew
 
     def workplace(self, run: Run) -> Path:
         """The folder of this claim on the run."""
@@ -210,15 +224,16 @@ def _pinned(run: Run, instance: Instance, bench: Bench) -> Run:
     versions = {dataset.name: dataset.version for dataset in datasets}
     if instance.stitch:
         versions[CUTS] = bench.lake.version(CUTS)
-    bench.ledger.pin(run, as_of=as_of, data_versions=versions)
-    return replace(run, as_of=as_of, data_versions=versions)
+    model = bench.plan(replace(run, as_of=as_of))
+    bench.ledger.pin(run, as_of=as_of, data_versions=versions, model=model)
+    return replace(run, as_of=as_of, data_versions=versions, model=model)
 
 
 def _all_stages(run: Run, instance: Instance, engine: Engine, bench: Bench, heart: Heart) -> Run:
     assert run.as_of is not None
     assert run.data_versions is not None
-    inputs = bench.stages.Inputs(instance, run.as_of, run.seed, run.data_versions)
     folder = _taken_over(bench.workplace(run))
+    inputs = _with_champion(bench.stages.Inputs(instance, run.as_of, run.seed, run.data_versions), run, folder, bench)
     for stage in bench.stages.STAGES:
         began = time.monotonic()
         heart.enter(stage)
@@ -235,6 +250,22 @@ def _all_stages(run: Run, instance: Instance, engine: Engine, bench: Bench, hear
         run = _with_stage(run, stage, summary, seconds)
         _persistently(lambda run=run: bench.ledger.finish_stage(run, stages=run.stages, timings=run.timings), bench)  # type: ignore[misc]
     return run
+
+
+def _with_champion(inputs: Any, run: Run, folder: Path, bench: Bench) -> Any:
+    """Put the champion that the plan names into the run's folder."""
+    plan = run.model or {}
+    if not plan.get("run"):
+        return inputs
+    champion, coming = folder / "champion", folder / ".champion"
+    if not champion.exists():
+        shutil.rmtree(coming, ignore_errors=True)
+        coming.mkdir()
+        if not fetch_scorer(bench.lake, run.instance_id, plan["run"], coming):
+            raise StorageError(f"The model of run {plan['run'][:8]}, which this run is to use, is gone.")
+        coming.rename(champion)
+    as_of = dt.datetime.fromisoformat(plan["as_of"])
+    return bench.stages.with_champion(inputs, as_of=as_of, due=plan["due"], stale=plan["stale"])
 
 
 def _taken_over(folder: Path) -> Path:
@@ -269,6 +300,8 @@ def _publish(run: Run, bench: Bench, heart: Heart) -> None:
     scored = _persistently(lambda: append_scores(run, bench.stages.scores_file(folder), bench.lake), bench)
     _persistently(lambda: publish_scores(bench.lake, run.instance_id, run.id, bench.stages.scores_file(folder)), bench)
     _persistently(lambda: publish_scorer(bench.lake, run.instance_id, run.id, bench.stages.scorer_files(folder)), bench)
+    if other := bench.stages.other_scores_file(folder):
+        _persistently(lambda: publish_other_scores(bench.lake, run.instance_id, run.id, other), bench)
     heart.check()
     _persistently(
         lambda: bench.ledger.publish(run, scored=scored, auc=auc, document=document, now=bench.clock()), bench

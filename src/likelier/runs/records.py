@@ -9,7 +9,10 @@ from enum import StrEnum
 from typing import Any
 
 from likelier.errors import LikelierError, RunError
+from likelier.phrases import join, say
 
+WHEN_DUE = "when due"
+"""The wish for the model that is there, unless it is due; without a wish a run trains anew."""
 POOR_MODEL = frozenset({402, 403, 414})
 """The codes that say the training ended badly, not that the data lacked something: a training issue, not a failure."""
 
@@ -106,6 +109,10 @@ class Run:
     queued_at: dt.datetime
     as_of: dt.datetime | None = None
     data_versions: Mapping[str, int] | None = None
+    wish: str | None = None
+    """Which model is asked for: None for a new one, :data:`WHEN_DUE`, or the run whose model is to be used."""
+    model: Mapping[str, Any] | None = None
+    """The plan it was pinned with: the `run` that made the model to use, or None, and why (`because`)."""
     started_at: dt.datetime | None = None
     finished_at: dt.datetime | None = None
     progress: Progress | None = None
@@ -118,6 +125,35 @@ class Run:
     cancel_requested: bool = False
 
     @property
+    def model_run(self) -> str:
+        """The run that made the model of this one: itself, unless a champion was kept."""
+        champion = (self.stages.get("train") or {}).get("champion") or {}
+        return str(self.model["run"]) if self.model and champion.get("kept") else self.id
+
+    @property
+    def decision(self) -> str:
+        """Say which model the run used, and why."""
+        if not self.model:
+            return ""
+        came_of_it = _came_of_it((self.stages.get("train") or {}).get("champion") or {})
+        because: str = self.model["because"]
+        return join([because, came_of_it]) if came_of_it else because
+
+    @property
     def pinned(self) -> bool:
         """Whether the moment and the data it runs on are settled."""
         return self.as_of is not None and self.data_versions is not None
+
+
+def _came_of_it(champion: Mapping[str, Any]) -> str:
+    """Say what came of it when a model was made to stand up to a new one."""
+    if champion.get("challenger_problem"):
+        return say("It stays, for no new one could be made: {problem}", problem=champion["challenger_problem"])
+    if "challenger_auc" not in champion:
+        return ""
+    aucs = {"new": champion["challenger_auc"]["value"], "old": champion["auc"]["value"]}
+    if champion["kept"]:
+        return say("The new one is not better beyond chance (AUC {new:.3f} against {old:.3f}), so it stays.", **aucs)
+    if champion["stale"]:
+        return say("The new one takes its place (AUC {new:.3f} against {old:.3f}).", **aucs)
+    return say("The new one is better (AUC {new:.3f} against {old:.3f}) and takes its place.", **aucs)

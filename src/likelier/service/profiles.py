@@ -15,6 +15,7 @@ from likelier.errors import UnknownNameError, UsageError
 from likelier.profiles.profile import activity, attributes, identities, last_events, traces
 from likelier.profiles.published import find_scores, withdraw
 from likelier.runs.records import Run
+from likelier.service.retraining import models_in_use
 from likelier.service.scores import read_scores
 from likelier.service.segments import segments_of
 from likelier.service.workspace import Workspace
@@ -63,15 +64,17 @@ def find_profile(workspace: Workspace, namespace: str, identity: str, instance: 
 def publish_profiles(workspace: Workspace, run: Run) -> None:
     """After a run: put the rows that came since the last time where look-ups find them, and clear old scores away.
 
-    The run's own scores are there already. Those of the run before stay for whoever is just looking.
+    The run's own scores are there already. Those of the run before stay for whoever is just looking, and so do the
+    model in use and the one before it, to which people may roll back.
     """
     with workspace.engine() as engine:
         for dataset in list_datasets(workspace.lake):
             publish_rows(engine, workspace.lake, dataset)
     with workspace.store.read() as connection:
         last = [one.id for one in records.history(connection, instance_id=run.instance_id) if one.scored][:2]
+        models = models_in_use(connection, run.instance_id)
     if run.id in last:
-        withdraw(workspace.lake, run.instance_id, but=tuple(last))
+        withdraw(workspace.lake, run.instance_id, but=last, models=models)
 
 
 def publish_after(workspace: Workspace, run: Run) -> None:

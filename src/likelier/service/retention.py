@@ -18,6 +18,7 @@ from likelier.purge import purge
 from likelier.runs.records import State
 from likelier.service.data import known_ids
 from likelier.service.privacy import begin
+from likelier.service.retraining import models_in_use
 from likelier.service.workspace import Workspace
 from likelier.store import erasures
 from likelier.store import runs as records
@@ -90,10 +91,11 @@ def _expire_scores(workspace: Workspace, erasure: str, before: dt.datetime) -> i
     for instance_id in lake.names("scores"):
         with workspace.store.read() as connection:
             latest = records.published(connection, instance_id)
+            models = models_in_use(connection, instance_id)
         aged = f"score_date < '{before.isoformat()}'"
         deleted = lake.delete(f"scores/{instance_id}", f"{aged} AND run_id <> '{latest.id}'" if latest else aged)
         if deleted and latest:
-            withdraw(lake, instance_id, but=(latest.id,))
+            withdraw(lake, instance_id, but=(latest.id,), models=models)
         purge(lake, f"scores/{instance_id}")
         gone += deleted
         _go_on(workspace, erasure)

@@ -25,15 +25,23 @@ class RunUnderWayError(LikelierError):
 
 
 def start_run(
-    workspace: Workspace, actor: Actor, instance: stored.Instance, *, as_of: dt.datetime | None, seed: int | None
+    workspace: Workspace,
+    actor: Actor,
+    instance: stored.Instance,
+    *,
+    as_of: dt.datetime | None,
+    seed: int | None,
+    wish: str | None = None,
 ) -> Run:
     """Queue a run; one that is under way and would give the same is answered instead.
+
+    It makes a model of its own unless another is the `wish` (:attr:`~likelier.runs.records.Run.wish`).
 
     One that was left behind by a process that is gone, and would give something else, is cancelled.
     """
     if instance.status is Status.DRAFT:
         raise UsageError(f"'{instance.name}' is a draft: finish it first.")
-    wanted = _wanted(workspace, actor, instance, as_of, seed)
+    wanted = _wanted(workspace, actor, instance, as_of, seed, wish)
     with workspace.store.write() as connection:
         if queued := _queued(connection, workspace, actor, wanted):
             return queued
@@ -42,12 +50,14 @@ def start_run(
     if _gives_the_same(under_way, wanted):
         return under_way
     _give_up_orphan(workspace, under_way)
-    return start_run(workspace, actor, instance, as_of=as_of, seed=seed)
+    return start_run(workspace, actor, instance, as_of=as_of, seed=seed, wish=wish)
 
 
-def queue_run(connection: Connection, workspace: Workspace, actor: Actor, instance: stored.Instance) -> Run | None:
+def queue_run(
+    connection: Connection, workspace: Workspace, actor: Actor, instance: stored.Instance, *, wish: str | None = None
+) -> Run | None:
     """Queue a run within a transaction; None when one is under way."""
-    return _queued(connection, workspace, actor, _wanted(workspace, actor, instance, None, None))
+    return _queued(connection, workspace, actor, _wanted(workspace, actor, instance, None, None, wish))
 
 
 def claim(workspace: Workspace, run: Run) -> Run | None:
@@ -105,6 +115,7 @@ def summary(run: Run) -> dict[str, Any]:
         "scored": run.scored,
         "auc": run.auc,
         "error": _error(run),
+        "decision": run.decision or None,
     }
 
 
@@ -117,6 +128,7 @@ def details(run: Run) -> dict[str, Any]:
         "as_of": _iso(run.as_of),
         "seed": run.seed,
         "data_versions": dict(run.data_versions or {}),
+        "model": run.model and {**run.model, "because": str(run.model["because"]), "used": run.model_run},
         "queued_at": _iso(run.queued_at),
         "started_by": run.started_by,
         "progress": run.progress and vars(run.progress),
@@ -130,7 +142,12 @@ def thing(run: Run) -> Thing:
 
 
 def _wanted(
-    workspace: Workspace, actor: Actor, instance: stored.Instance, as_of: dt.datetime | None, seed: int | None
+    workspace: Workspace,
+    actor: Actor,
+    instance: stored.Instance,
+    as_of: dt.datetime | None,
+    seed: int | None,
+    wish: str | None,
 ) -> Run:
     return Run(
         id=workspace.new_id(),
@@ -142,13 +159,14 @@ def _wanted(
         started_by=actor.name,
         queued_at=workspace.clock(),
         as_of=as_of,
+        wish=wish,
     )
 
 
 def _queued(connection: Connection, workspace: Workspace, actor: Actor, wanted: Run) -> Run | None:
     if not records.queue(connection, wanted):
         return None
-    told = {"version": wanted.version, "seed": wanted.seed, "as_of": _iso(wanted.as_of)}
+    told = {"version": wanted.version, "seed": wanted.seed, "as_of": _iso(wanted.as_of), "model": wanted.wish}
     record(connection, actor, "run.start", thing(wanted), now=workspace.clock(), after=told)
     return wanted
 
@@ -163,7 +181,7 @@ def _iso(moment: dt.datetime | None) -> str | None:
 
 def _gives_the_same(run: Run, wanted: Run) -> bool:
     same_moment = wanted.as_of is None or run.as_of == wanted.as_of
-    return (run.version, run.seed) == (wanted.version, wanted.seed) and same_moment
+    return (run.version, run.seed, run.wish) == (wanted.version, wanted.seed, wanted.wish) and same_moment
 
 
 def _give_up_orphan(workspace: Workspace, run: Run) -> None:

@@ -17,6 +17,7 @@ from likelier.access.audit import record
 from likelier.access.identity import Actor
 from likelier.backend import Engine
 from likelier.errors import UsageError
+from likelier.profiles.published import other_scores
 from likelier.runs.records import Run, scores_table
 from likelier.service.files import whole_file
 from likelier.service.runs import thing
@@ -44,13 +45,29 @@ def export_scores(workspace: Workspace, actor: Actor, run: Run, path: Path) -> i
 
     The file appears when it is complete.
     """
-    write = FORMATS.get(path.suffix.lower().removeprefix("."))
-    if write is None:
-        raise UsageError(f"'{path.name}' names no format. End it in {', '.join(f'.{name}' for name in FORMATS)}.")
+    write = _writer(path)
     note_export(workspace, actor, run, path.suffix.removeprefix("."))
     with workspace.engine() as engine, whole_file(path) as file:
         scores = read_scores(engine, workspace, run)
         return write(engine.stream(scores.order_by("namespace", "id")), file)
+
+
+def export_other_scores(workspace: Workspace, actor: Actor, run: Run, path: Path) -> int:
+    """Write what the model that lost in a run said of everybody; kept until there are two newer runs."""
+    write = _writer(path)
+    found = other_scores(workspace.lake, run.instance_id, run.id)
+    if found is None:
+        raise UsageError(f"Run {run.id[:8]} has no scores of another model, or they are kept no more.")
+    note_export(workspace, actor, run, path.suffix.removeprefix("."))
+    with whole_file(path) as file:
+        return write(found, file)
+
+
+def _writer(path: Path) -> Callable[[pa.RecordBatchReader, IO[bytes]], int]:
+    write = FORMATS.get(path.suffix.lower().removeprefix("."))
+    if write is None:
+        raise UsageError(f"'{path.name}' names no format. End it in {', '.join(f'.{name}' for name in FORMATS)}.")
+    return write
 
 
 def note_export(workspace: Workspace, actor: Actor, run: Run, form: str) -> None:

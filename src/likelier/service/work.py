@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -19,6 +20,7 @@ from likelier.runs.records import LeaseLostError, Run, Watch
 from likelier.service.exports import deliver_after
 from likelier.service.instances import whole_instance
 from likelier.service.profiles import publish_after
+from likelier.service.retraining import plan
 from likelier.service.runs import claim, lease
 from likelier.service.segments import evaluate_after
 from likelier.service.workspace import Workspace
@@ -87,6 +89,7 @@ def bench(workspace: Workspace) -> Bench:
         beat_seconds=settings.beat_seconds,
         attempts=settings.attempts,
         minimum_auc=settings.minimum_auc,
+        plan=partial(plan, workspace),
     )
 
 

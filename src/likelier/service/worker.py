@@ -24,7 +24,7 @@ from likelier.access.identity import SCHEDULER
 from likelier.errors import LikelierError
 from likelier.logs import write_lines
 from likelier.runs.owners import is_gone, this_process
-from likelier.runs.records import LeaseLostError, Run, State
+from likelier.runs.records import WHEN_DUE, LeaseLostError, Run, State
 from likelier.service.runs import claim, queue_run
 from likelier.service.workspace import Workspace, open_workspace
 from likelier.settings import PREFIX, ROWS, Settings, read_settings
@@ -48,7 +48,7 @@ def queue_due(workspace: Workspace) -> list[Run]:
             if not schedules.advance(connection, found, next_at=found.schedule.next_after(now)):
                 continue
             instance = stored.find(connection, found.instance_id)
-            if instance and (run := queue_run(connection, workspace, SCHEDULER, instance)):
+            if instance and (run := queue_run(connection, workspace, SCHEDULER, instance, wish=WHEN_DUE)):
                 queued.append(run)
     return queued
 

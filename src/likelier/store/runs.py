@@ -47,6 +47,7 @@ def queue(connection: Connection, run: Run) -> bool:
         "queued_at": run.queued_at,
         "as_of": run.as_of,
         "data_versions": run.data_versions,
+        "wish": run.wish,
         "stages": {},
         "timings": {},
         "attempt": 0,
@@ -188,8 +189,15 @@ class Ledger:
             )
             return find(connection, run_id) if claimed.rowcount == 1 else None
 
-    def pin(self, run: Run, *, as_of: dt.datetime, data_versions: Mapping[str, int]) -> None:
-        self._change(run, as_of=as_of, data_versions=dict(data_versions))
+    def pin(
+        self, run: Run, *, as_of: dt.datetime, data_versions: Mapping[str, int], model: Mapping[str, Any] | None = None
+    ) -> None:
+        self._change(
+            run,
+            as_of=as_of,
+            data_versions=dict(data_versions),
+            model=model and {**model, "because": dump(model["because"])},
+        )
 
     def beat(self, run: Run, progress: Progress | None, *, until: dt.datetime) -> bool:
         changes: dict[str, Any] = {"lease_until": until}
@@ -288,6 +296,8 @@ def _run(row: Any) -> Run:
         queued_at=row.queued_at,
         as_of=row.as_of,
         data_versions=row.data_versions,
+        wish=row.wish,
+        model=row.model and {**row.model, "because": load(row.model["because"])},
         started_at=row.started_at,
         finished_at=row.finished_at,
         progress=Progress(row.stage, row.fraction or 0.0, row.rows or 0) if row.stage else None,

@@ -73,6 +73,8 @@ runs = sa.Table(
     sa.Column("queued_at", Moment, nullable=False),
     sa.Column("as_of", Moment),
     sa.Column("data_versions", sa.JSON),
+    sa.Column("wish", sa.String(36)),
+    sa.Column("model", sa.JSON),
     sa.Column("started_at", Moment),
     sa.Column("finished_at", Moment),
     sa.Column("stage", sa.String(16)),

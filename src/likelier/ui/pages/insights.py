@@ -417,6 +417,7 @@ class _Insights:
                         lambda run: run.auc,
                         number=True,
                     ),
+                    Column(_("Model"), lambda run: text(run.decision, "span", "soft")),
                 ],
                 sort=0,
                 descending=True,

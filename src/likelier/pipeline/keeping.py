@@ -1,0 +1,206 @@
+"""A model of an earlier run: used on while it is not due, and made to stand up to a new one when it is.
+
+A kept model is judged anew at the run's judge cut-off once that lies where it had learnt nothing yet; until then what
+was found when it was made stands. Only its level follows the latest outcomes, as that of a new model would: no rank
+changes by it. When it is due, a new model is made as always and both are asked about the same people at that same
+cut-off. The new one replaces it when it is better beyond chance, or when the old one is stale. Whichever loses scores
+everybody once more beside the other, for whoever wants to compare.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import norm, rankdata
+
+from likelier.activities.reduce import load
+from likelier.activities.traits import load_traits
+from likelier.errors import RunError
+from likelier.insights.estimate import trust
+from likelier.model import artifact
+from likelier.model.calibrate import Calibration
+from likelier.model.evaluate import POOR_AUC, auc, metrics
+from likelier.model.train import log_odds
+from likelier.pipeline import learning, soon
+from likelier.pipeline.asking import load_asked, load_soon
+from likelier.pipeline.learning import MOST_JUDGED_ROWS, MOST_TRAINING_ROWS, Examples, Past, judged_buckets
+from likelier.pipeline.reading import OTHER, OWN_ACTIVITIES, Champion
+from likelier.timespan import DAY, to_us
+from likelier.windows import CUT_OFFS_PER_WINDOW, Calendar, Row
+
+SURE = float(norm.ppf(0.99))
+SAID = "said.json"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A champion with what it reads: the calendar and people are the run's, the codebook and features its own."""
+
+    champion: Champion
+    model: artifact.Model
+    said: dict[str, Any]
+    past: Past
+    occurs: bool
+
+    @classmethod
+    def of(
+        cls,
+        champion: Champion,
+        calendar: Calendar,
+        seed: int,
+        kept: Path,
+        folder: Path,
+        activities_of_it: Path,
+        *,
+        occurs: bool,
+    ) -> Kept:
+        model = artifact.load(kept)
+        activities, _ = load(activities_of_it)
+        traits = load_traits(activities_of_it)
+        soon_asked = load_soon(folder, calendar)
+        past = Past(activities, traits, model.codebook, model.features, load_asked(folder), calendar, seed, soon_asked)
+        return cls(champion, model, json.loads((kept / SAID).read_text()), past, occurs)
+
+    @property
+    def calendar(self) -> Calendar:
+        return self.past.calendar
+
+    def raw(self, rows: Row) -> np.ndarray:
+        return log_odds(self.model.learnt, self.past.matrix(rows))
+
+    def levelled(self, cut_offs: tuple[Any, ...]) -> Calibration:
+        """Give its correction with the level that the last outcome window of some cut-offs foretells."""
+        examples = self.past.examples(cut_offs, MOST_TRAINING_ROWS)
+        latest = np.unique(examples.rows.cut_off)[-CUT_OFFS_PER_WINDOW:]
+        some = examples.where(np.isin(examples.rows.cut_off, latest))
+        shift = learning.shift(self.model.learnt, some, self.past.matrix(some.rows))
+        return replace(self.model.calibration, shift=shift)
+
+    def asked(self, people: Examples) -> np.ndarray:
+        """Ask it about people at the judge cut-off, with what could be known of their level by then."""
+        closed = tuple(each for each in self.calendar.labelled if each + self.window <= self.calendar.judge)
+        calibration = self.levelled(closed) if closed else self.model.calibration
+        return calibration.probability(self.raw(people.rows))
+
+    def judged(self, people: Examples, probability: np.ndarray) -> dict[str, Any]:
+        """Say how good it is on people of the judge cut-off."""
+        labels = people.labels
+        found = metrics(probability, labels, seed=self.past.seed) | {"buckets": judged_buckets(probability, labels)}
+        said = {"metrics": found, "trust": trust(probability, labels), "judged_rows": len(labels)}
+        return {**said, "by_window": self._by_window(people, probability)}
+
+    def _by_window(self, people: Examples, probability: np.ndarray) -> list[dict[str, Any]]:
+        sooner, past, matrix = self.model.sooner, self.past, self.past.matrix(people.rows)
+        if not sooner:
+            return []
+        raw = log_odds(self.model.learnt, matrix)
+        every = soon.probabilities(sooner, raw, probability, matrix, occurs=self.occurs)
+        came = [soon.labels_of(past.soon, place, people.rows) for place in range(len(sooner))]
+        return soon.judged((*self.calendar.shorter_days, self.calendar.outcome_days), every, [*came, people.labels])
+
+    @property
+    def window(self) -> Any:
+        return self.calendar.outcome_days * DAY
+
+    def leave(self, out: Path) -> dict[str, Any]:
+        """Leave it in a folder as it is used now; say what was said of it."""
+        calibration = self.levelled(self.calendar.labelled)
+        artifact.save(replace(self.model, calibration=calibration), out)
+        told = {key: value for key, value in self.said.items() if key != "champion"}
+        return {**told, "calibrated": calibration.words}
+
+
+def keep(kept: Kept, out: Path) -> dict[str, Any]:
+    """Use the champion on: leave it as the run's model, and say how good it is."""
+    said, calendar = kept.leave(out), kept.calendar
+    anew = kept.champion.as_of <= calendar.judge
+    told = {"kept": True, "as_of": kept.champion.as_of.isoformat(), "judged_anew": anew}
+    if not anew:
+        return {**said, "champion": told}
+    people = kept.past.examples([calendar.judge], MOST_JUDGED_ROWS)
+    if not people.tells_apart:
+        return {**said, "champion": {**told, "judged_anew": False}}
+    return {**said, **kept.judged(people, kept.asked(people)), "champion": told}
+
+
+def challenge(kept: Kept, train: Callable[[Path], dict[str, Any]], out: Path) -> dict[str, Any]:
+    """Have a new model made and compare it with the champion, whose activities are in `out`; leave the one that wins.
+
+    Where no new model can be made, the champion stays unless it is stale.
+    """
+    other = out / OTHER
+    try:
+        trained = train(other)
+    except RunError as error:
+        if kept.champion.stale:
+            raise
+        shutil.rmtree(other, ignore_errors=True)
+        said = keep(kept, out)
+        return {**said, "champion": {**said["champion"], "challenger_problem": str(error.message)}}
+    people, rival = _people(kept, other)
+    probability = kept.asked(people)
+    gained, error_of_it = paired(rival, probability, people.labels)
+    here, there = auc(probability, people.labels), auc(rival, people.labels)
+    told = {
+        "as_of": kept.champion.as_of.isoformat(),
+        "judged_anew": True,
+        "judge_cut_off": kept.calendar.judge.isoformat(),
+        "auc": here,
+        "challenger_auc": there,
+        "gained": gained,
+        "error": error_of_it,
+        "stale": kept.champion.stale,
+    }
+    if kept.champion.stale or gained > SURE * error_of_it or here["value"] < POOR_AUC <= there["value"]:
+        _swap(out)
+        kept.leave(other)
+        return {**trained, "champion": {**told, "kept": False}}
+    said = kept.leave(out)
+    return {**said, **kept.judged(people, probability), "champion": {**told, "kept": True}}
+
+
+def _people(kept: Kept, other: Path) -> tuple[Examples, np.ndarray]:
+    """Give whom the new model was judged on, and what it said of them."""
+    profiles, probability = learning.load_judged(other)
+    judge = kept.calendar.judge
+    labels = kept.past.asked.labels[profiles, kept.calendar.labelled.index(judge)]
+    return Examples(Row(profiles, np.full(len(profiles), to_us(judge), np.int64)), labels), probability
+
+
+def _swap(out: Path) -> None:
+    """Let the new model stand where the winner stands, and the champion's activities beside the champion."""
+    other, aside = out / OTHER, out.with_name(f"{out.name}.{OTHER}")
+    shutil.rmtree(aside, ignore_errors=True)
+    other.rename(aside)
+    other.mkdir()
+    (out / OWN_ACTIVITIES).rename(other / OWN_ACTIVITIES)
+    for path in aside.iterdir():
+        path.rename(out / path.name)
+    aside.rmdir()
+
+
+def paired(one: np.ndarray, other: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Say by how much the AUC of one exceeds that of another on the same people, with its standard error (DeLong).
+
+    >>> labels = np.array([True, True, False, False])
+    >>> paired(np.array([0.9, 0.8, 0.2, 0.1]), np.array([0.9, 0.1, 0.2, 0.8]), labels)[0]
+    0.5
+    """
+    good, bad = (np.stack([_places(score, labels)[k] for score in (one, other)]) for k in (0, 1))
+    gained = float(good[0].mean() - good[1].mean())
+    spread = [np.var(part[0] - part[1], ddof=1) / part.shape[1] for part in (good, bad) if part.shape[1] > 1]
+    return gained, float(np.sqrt(sum(spread)))
+
+
+def _places(score: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each who did the part of those who did not that it stands before, and the other way round."""
+    good, bad = score[labels], score[~labels]
+    ranks = rankdata(np.concatenate([good, bad]))
+    of_good = (ranks[: len(good)] - rankdata(good)) / len(bad)
+    return of_good, 1 - (ranks[len(good) :] - rankdata(bad)) / len(good)
