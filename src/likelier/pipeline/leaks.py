@@ -298,8 +298,9 @@ def _leak(feature: Feature, witnesses: Witnesses, evidence: str) -> Leak:
     origin = _origin(feature, witnesses.codebook)
     source = _source(feature, witnesses.codebook)
     if isinstance(source, Trait):
-        remedy = (
-            f"Take '{source.name}' out of profile_attributes, or load it with the date since when each value holds."
+        remedy = say(
+            "Take '{name}' out of profile_attributes, or load it with the date since when each value holds.",
+            name=source.name,
         )
     elif isinstance(source, Signal) and source.path == "eventType":
         remedy = say("Leave those events out (exclusions: eventType equals '{value}').", value=source.value)
