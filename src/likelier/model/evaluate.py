@@ -79,13 +79,16 @@ def wilson(happened: float, rows: int) -> tuple[float, float]:
 
     >>> tuple(round(bound, 3) for bound in wilson(5, 10))
     (0.237, 0.763)
+    >>> wilson(0, 7)[0]
+    0.0
     """
     if rows == 0:
         return 0.0, 1.0
     rate, z2 = happened / rows, Z95**2
     centre = (rate + z2 / (2 * rows)) / (1 + z2 / rows)
     half = Z95 / (1 + z2 / rows) * np.sqrt(rate * (1 - rate) / rows + z2 / (4 * rows**2))
-    return max(float(centre - half), 0.0), min(float(centre + half), 1.0)
+    # The rate is in its interval, also where rounding would put a bound of exactly 0 or 1 beside it.
+    return max(min(float(centre - half), rate), 0.0), min(max(float(centre + half), rate), 1.0)
 
 
 def deciles(probability: np.ndarray, labels: np.ndarray) -> list[dict[str, float]]:

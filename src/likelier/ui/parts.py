@@ -6,6 +6,7 @@ import datetime as dt
 from asyncio import to_thread
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from inspect import iscoroutine
 from typing import Any, TypeVar
 
 from nicegui import background_tasks, context, ui
@@ -55,9 +56,23 @@ def _with(element: Any, props: dict[str, str]) -> Any:
 
 def tool(sign: str, meaning: str, on_click: Callable[..., Any] | None = None) -> ui.button:
     """Draw a small round button whose sign says what it does, and whose label does for those who cannot see it."""
-    button = ui.button(icon=sign, on_click=on_click, color=None).props("flat round dense").classes("tool")
+    button = ui.button(icon=sign, on_click=_of_the_page(on_click), color=None).props("flat round dense").classes("tool")
     button.props["aria-label"] = meaning
     return button
+
+
+def _of_the_page(on_click: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    """Have what a click begins belong to the page: the button's own place may be drawn anew meanwhile."""
+    if on_click is None:
+        return None
+
+    async def clicked() -> None:
+        with context.client.content:
+            answer = on_click()
+            if iscoroutine(answer):  # a dialog can be awaited too, which opens it again
+                await answer
+
+    return clicked
 
 
 def card(classes: str = "", tag: str = "section", **props: str) -> Element:
@@ -75,7 +90,7 @@ def action(
     label: str, on_click: Callable[..., Any] | None = None, sign: str | None = None, *, kind: str = "plain"
 ) -> ui.button:
     """Draw a button: `main` for what the page is for, `plain` for the rest, `bad` for what cannot be undone."""
-    button = ui.button(label, on_click=on_click, icon=sign, color=None)
+    button = ui.button(label, on_click=_of_the_page(on_click), icon=sign, color=None)
     look = {"main": "unelevated", "plain": "outline", "bad": "outline", "quiet": "flat"}[kind]
     return button.props(f"no-caps {look}").classes(f"action {kind}")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+from nicegui.element import Element
 
 from likelier.ui.language import _, count
 from likelier.ui.parts import action, block, icon, text
@@ -16,7 +18,8 @@ Row = TypeVar("Row")
 class Column(Generic[Row]):
     """A column: `draw` draws the cell of a row, `key` sorts by it; without a key the column is not sorted.
 
-    One that is not `shown` has its title only for those who hear it.
+    One that is not `shown` has its title only for those who hear it. `needs` gives what the cell is drawn from: when
+    rows are shown anew it stays as it is while that is the same, so that nobody loses a button under the finger.
     """
 
     title: str
@@ -24,6 +27,15 @@ class Column(Generic[Row]):
     key: Callable[[Row], Any] | None = None
     number: bool = False
     shown: bool = True
+    needs: Callable[[Row], Any] = lambda row: row
+
+
+@dataclass
+class _Line(Generic[Row]):
+    """A row as it is drawn."""
+
+    row: Row
+    cells: list[Element]
 
 
 class Table(Generic[Row]):
@@ -39,20 +51,44 @@ class Table(Generic[Row]):
         size: int = 25,
         open_row: Callable[[Row], None] | None = None,
         nothing: str = "",
+        identity: Callable[[Row], Hashable] = id,
     ) -> None:
         self._name, self._columns, self._size, self._open, self._nothing = name, columns, size, open_row, nothing
         self._sort, self._descending, self._page = sort, descending, 0
+        self._identity = identity
         self._rows: list[Row] = []
+        self._lines: list[_Line[Row]] = []
         self._place = block("div", "table-place")
 
     def show(self, rows: Sequence[Row]) -> None:
-        """Show other rows, in the order chosen."""
+        """Show other rows, in the order chosen; of the same rows only what has changed is drawn."""
+        had = len(self._rows)
         self._rows = list(rows)
         self._page = min(self._page, max(0, (len(self._rows) - 1) // self._size))
-        self._draw()
+        coming = self._on_page()
+        if had == len(self._rows) and [*map(self._identity, coming)] == [
+            self._identity(line.row) for line in self._lines
+        ]:
+            for line, row in zip(self._lines, coming, strict=True):
+                self._update(line, row)
+        else:
+            self._draw()
+
+    def _on_page(self) -> list[Row]:
+        start = self._page * self._size
+        return self._sorted()[start : start + self._size]
+
+    def _update(self, line: _Line[Row], row: Row) -> None:
+        for column, cell in zip(self._columns, line.cells, strict=True):
+            if column.needs(line.row) != column.needs(row):
+                cell.clear()
+                with cell:
+                    column.draw(row)
+        line.row = row
 
     def _draw(self) -> None:
         self._place.clear()
+        self._lines = []
         with self._place:
             if not self._rows:
                 text(self._nothing or _("Nothing to show."), "p", "nothing soft")
@@ -62,8 +98,7 @@ class Table(Generic[Row]):
                     for place, column in enumerate(self._columns):
                         self._head(place, column)
                 with block("tbody"):
-                    start = self._page * self._size
-                    for row in self._sorted()[start : start + self._size]:
+                    for row in self._on_page():
                         self._row(row)
             if len(self._rows) > self._size:
                 self._pager()
@@ -98,13 +133,15 @@ class Table(Generic[Row]):
         self._draw()
 
     def _row(self, row: Row) -> None:
+        drawn = _Line(row, [])
+        self._lines.append(drawn)
         line = block("tr", "opens" if self._open else "")
         if self._open:
             open_row = self._open
             # A click on a link or a button in the row is meant for that.
             line.on(
                 "click",
-                lambda: open_row(row),
+                lambda: open_row(drawn.row),
                 js_handler="(e) => e.target.closest('a, button') || getSelection().toString() || emit()",
             )
         with line:
@@ -113,6 +150,7 @@ class Table(Generic[Row]):
                     if column.shown:
                         cell.props["data-label"] = column.title
                     column.draw(row)
+                drawn.cells.append(cell)
 
     def _pager(self) -> None:
         pages = (len(self._rows) - 1) // self._size + 1

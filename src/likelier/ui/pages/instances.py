@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import to_thread
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from nicegui import ui
@@ -12,6 +13,7 @@ from nicegui.element import Element
 from likelier.insights.words import quality
 from likelier.instance import Instance, make_instance
 from likelier.phrases import join
+from likelier.runs.records import State
 from likelier.service.instances import clone_instance, delete_instance, set_status
 from likelier.service.overview import Overview, Words, in_words, overviews
 from likelier.service.runs import cancel_run, start_run
@@ -53,7 +55,9 @@ def register(site: Site) -> None:
 class _Page:
     def __init__(self, site: Site, visitor: Visitor, rows: list[Overview]) -> None:
         self._site, self._visitor, self._rows = site, visitor, rows
-        self._wanted, self._kind, self._opened = "", "all", ""
+        self._wanted, self._kind = "", "all"
+        self._opened: Overview | None = None
+        self._words: Words | None = None
         with block("div", "page-head"):
             with block("div", "grow"):
                 heading(_("Instances"), _("Each one asks who will do something, scores everybody and says why."))
@@ -103,7 +107,12 @@ class _Page:
         return Table(
             _("Instances"),
             [
-                Column(_("Name"), self._name, lambda row: row.name.casefold()),
+                Column(
+                    _("Name"),
+                    self._name,
+                    lambda row: row.name.casefold(),
+                    needs=lambda row: (row.name, row.description, row.status),
+                ),
                 Column(_("Type"), lambda row: text(kind_word(row), "span"), lambda row: row.propensity_type),
                 Column(_("Schedule"), lambda row: text(schedule_word(row.schedule), "span"), lambda row: row.schedule),
                 Column(
@@ -113,10 +122,11 @@ class _Page:
                 ),
                 Column("AUC", _auc, lambda row: row.last and row.last.auc, number=True),
                 Column(_("Scored"), _scored, lambda row: row.published and row.published.scored, number=True),
-                Column(_("Details"), self._open_button, shown=False),
+                Column(_("Details"), self._open_button, shown=False, needs=lambda row: row.name),
             ],
             sort=0,
             open_row=self._open,
+            identity=lambda row: row.id,
             nothing=_("No instance matches. Clear the search to see all."),
         )
 
@@ -142,7 +152,10 @@ class _Page:
                 text(ago(row.last.finished_at, self._site.workspace.clock()), "span", "under")
 
     def _open_button(self, row: Overview) -> None:
-        tool("chevron_right", _("Details of {name}", name=row.name), partial(self._open, row))
+        tool("chevron_right", _("Details of {name}", name=row.name), lambda: self._open(self._newest(row)))
+
+    def _newest(self, row: Overview) -> Overview:
+        return next((each for each in self._rows if each.id == row.id), row)
 
     # What is shown
 
@@ -189,25 +202,34 @@ class _Page:
             return
         self._rows = rows
         self._show()
-        opened = next((row for row in rows if row.id == self._opened), None)
-        if opened:
-            self._fill_panel(opened)
+        if self._opened and (row := self._newest(self._opened)) != self._opened:
+            self._update_panel(row)
 
     # The side panel
 
     def _open(self, row: Overview) -> None:
-        self._opened = row.id
         self._words = None if row.is_draft else self._asked(row)
         self._fill_panel(row)
         self._panel.open()
 
     def _closed(self) -> None:
-        self._opened = ""
+        self._opened = None
 
     def _asked(self, row: Overview) -> Words:
         return in_words(self._site.workspace, instance_of(row))
 
+    def _update_panel(self, row: Overview) -> None:
+        """Draw what has changed; buttons stay where they are while a run goes on."""
+        if self._opened and _but_for_the_run(self._opened) != _but_for_the_run(row):
+            self._fill_panel(row)
+            return
+        self._opened = row
+        self._news.clear()
+        with self._news:
+            self._last_run(row)
+
     def _fill_panel(self, row: Overview) -> None:
+        self._opened = row
         self._inside.clear()
         with self._inside:
             with block("div", "row between"):
@@ -217,7 +239,9 @@ class _Page:
                 text(row.description, "p", "soft")
             self._actions(row)
             self._question(row)
-            self._last_run(row)
+            self._news = block("div")
+            with self._news:
+                self._last_run(row)
 
     def _actions(self, row: Overview) -> None:
         with block("div", "row"):
@@ -245,7 +269,7 @@ class _Page:
             action(_("Delete"), partial(self._delete, row), "delete", kind="bad")
 
     def _question(self, row: Overview) -> None:
-        words = getattr(self, "_words", None)
+        words = self._words
         with block("section"):
             text(_("Goal"), "h3")
             if words and words.goal:
@@ -338,6 +362,10 @@ def run_now(site: Site, visitor: Visitor, instance_id: str) -> bool:
     assert instance is not None
     site.begin(start_run(site.workspace, visitor.actor, instance, as_of=None, seed=None))
     return True
+
+
+def _but_for_the_run(row: Overview) -> tuple[Overview, State | None]:
+    return replace(row, last=None), row.state
 
 
 def kind_word(row: Overview) -> str:
