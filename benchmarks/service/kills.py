@@ -234,8 +234,8 @@ def faults(shop: Shop, store: Store, undisturbed: Run) -> Iterator[str]:
             yield f"run {run.id} has other scores than the undisturbed one"
         elif not looked_up(shop, run, expected):
             yield f"run {run.id} answers otherwise when a person is looked up"
-        elif len(run.stages) != 5:
-            yield f"run {run.id} has records of {len(run.stages)} stages"
+        elif len(run.timings) != 5:
+            yield f"run {run.id} has records of {len(run.timings)} stages"
     with store.read() as connection:
         started = connection.execute(sa.select(audit.c.object_id).where(audit.c.action == "run.start")).scalars().all()
     if sorted(started) != sorted(known):

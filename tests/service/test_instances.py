@@ -4,6 +4,8 @@ import datetime as dt
 
 import pyarrow as pa
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from likelier.errors import InstanceError, UnknownNameError, UsageError
 from likelier.runs.records import State, scores_table
@@ -18,6 +20,7 @@ from likelier.service.instances import (
     set_status,
     whole_instance,
 )
+from likelier.service.overview import overview, overviews
 from likelier.store import audit, instances, runs, schedules
 from likelier.store.instances import EditedMeanwhileError, NameTakenError, Status
 from likelier.store.runs import Ledger
@@ -201,3 +204,30 @@ def test_deleting_ends_the_run_that_is_under_way(workspace, ann, make):
     delete_instance(workspace, ann, created.id)
     now = workspace.clock()
     assert Ledger(workspace.store).claim(run.id, "x", now=now, until=now + dt.timedelta(1)) is None
+
+
+def test_as_many_questions_are_put_to_the_store_for_many_instances_as_for_one(workspace, ann, make):
+    def questions():
+        asked = []
+        listen = lambda *said: asked.append(said[2])  # noqa: E731
+        overviews(workspace)  # definitions are read when they are first looked at
+        event.listen(Engine, "before_cursor_execute", listen)
+        told = overviews(workspace)
+        event.remove(Engine, "before_cursor_execute", listen)
+        return told, len(asked)
+
+    create_instance(workspace, ann, make())
+    (one,), few = questions()
+    for number in range(5):
+        create_instance(workspace, ann, make(name=f"Buy {number}"))
+    many, as_many = questions()
+    assert as_many == few
+    assert [each.name for each in many] == ["Buy", *(f"Buy {number}" for number in range(5))]
+    assert (one.asked["goal"]["window_days"], one.last.state, one.published) == (30, State.QUEUED, None)
+
+
+def test_an_edited_instance_is_told_as_it_is_now(workspace, ann, make):
+    instance, _ = create_instance(workspace, ann, make())
+    assert overview(workspace, instance.id).asked["goal"]["window_days"] == 30
+    edit_instance(workspace, ann, instance.id, Edit({"goal": {**make().dump()["goal"], "window_days": 7}}))
+    assert overview(workspace, instance.id).asked["goal"]["window_days"] == 7

@@ -14,6 +14,7 @@ from likelier.service.outcomes import look_again, room
 from likelier.service.performance import performance
 from likelier.service.runs import claim, start_run
 from likelier.service.worker import tidy
+from likelier.service.workspace import Workspace
 from likelier.store import outcomes as stored_outcomes
 from likelier.store.runs import Ledger, find
 
@@ -102,6 +103,14 @@ def test_nothing_is_told_before_the_window_has_closed(workspace, scored):
     run = performance(workspace, "Buy")["runs"][0]
     assert (run["state"], run["all"]["rate"], run["auc"]) == ("open", None, None)
     assert (run["all"]["expected"], run["until"][:10]) == (pytest.approx(0.3875), "2024-05-31")
+
+
+def test_the_engine_is_not_asked_again_what_cannot_have_changed(workspace, scored, monkeypatch):
+    put(workspace, "april", [(who, MAY - 3 * DAY, False) for who in PEOPLE])
+    scored(MAY, PEOPLE)
+    before = performance(workspace, "Buy")
+    monkeypatch.setattr(Workspace, "engine", lambda _: pytest.fail("the engine was asked"))
+    assert performance(workspace, "Buy") == before
 
 
 def test_when_it_has_closed_it_is_told_by_bucket(workspace, scored, bought):

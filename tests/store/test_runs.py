@@ -182,6 +182,32 @@ def test_history_comes_in_pages_newest_first(store, ledger):
         assert runs.history(connection, instance_id="leave") == []
 
 
+def test_the_newest_runs_of_several_instances_come_in_one_look(store, ledger, claimed):
+    ledger.finish_stage(claimed, stages={"read": {"rows": 3}}, timings={"read": 1.5})
+    ledger.publish(claimed, scored=12, auc=0.8, document={}, now=NOW)
+    with store.write() as connection:
+        runs.queue(connection, queued("r2", queued_at=NOW + MINUTE))
+        runs.queue(connection, queued("l1", "leave"))
+        ids = ["buy", "leave", "none"]
+        newest = runs.newest(connection, ids)
+        assert {key: run.id for key, run in newest.items()} == {"buy": "r2", "leave": "l1"}
+        published = runs.newest(connection, ids, published=True)
+        assert {key: run.id for key, run in published.items()} == {"buy": "r1"}
+        assert runs.newest(connection, []) == {}
+        # what the stages said is long, and no list shows it
+        assert (published["buy"].timings, published["buy"].stages) == ({"read": 1.5}, {})
+        assert runs.find(connection, "r1").stages == {"read": {"rows": 3}}
+
+
+def test_scored_profiles_are_counted_of_runs_that_ended_within_a_span(store, ledger, claimed):
+    ledger.publish(claimed, scored=12, auc=0.8, document={}, now=NOW + MINUTE)
+    with store.read() as connection:
+        ids = ["buy", "leave"]
+        assert runs.scored_between(connection, ids, NOW, NOW + 2 * MINUTE) == {"buy": 12}
+        assert runs.scored_between(connection, ids, NOW, NOW + MINUTE) == {}
+        assert runs.scored_between(connection, ids, NOW + MINUTE, NOW + 2 * MINUTE) == {"buy": 12}
+
+
 def test_an_id_is_found_by_its_beginning_and_wildcards_mean_nothing(store, ledger):
     with store.write() as connection:
         runs.queue(connection, queued("ab12"))

@@ -19,6 +19,8 @@ from likelier.api.sign_in import doors
 from likelier.service.intake import Intake
 from likelier.service.workspace import Workspace
 
+PACKED = 4  # a fifth of the time that 9 takes, for some tens of bytes in ten thousand
+
 
 def make_app(workspace: Workspace) -> FastAPI:
     """Make the application on an opened workspace; the pages are mounted by whoever serves it."""
@@ -34,7 +36,7 @@ def make_app(workspace: Workspace) -> FastAPI:
     app.state.workspace, app.state.intake = workspace, Intake(workspace)
     app.state.provider = provider_of(workspace.settings)
     tell_problems(app)
-    app.add_middleware(GZipMiddleware, minimum_size=1024)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=PACKED)
     app.include_router(routes)
     app.include_router(privacy)
     app.include_router(doors)

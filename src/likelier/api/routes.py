@@ -298,12 +298,12 @@ def get_performance(
     until: str | None = None,
     by: str | None = None,
     run: str | None = None,
-) -> dict[str, Any]:
+) -> Response:
     """Expected against actual of every run; `by` tells one run apart by an attribute."""
     from likelier.service.performance import performance  # noqa: PLC0415 - loads the model libraries
 
     first, last = (parse_moment(text) if text else None for text in (since, until))
-    return performance(work, instance_id, since=first, until=last, by=by, run_id=run)
+    return _json(performance(work, instance_id, since=first, until=last, by=by, run_id=run))
 
 
 @routes.get(

@@ -29,6 +29,7 @@ from likelier.instance import Instance
 from likelier.runs.owners import this_process
 from likelier.runs.records import Run, State
 from likelier.service.instances import whole_instance
+from likelier.service.remembered import Remembered
 from likelier.service.scores import read_scores
 from likelier.service.worker import OWNER, SCRATCH
 from likelier.service.workspace import Workspace
@@ -130,15 +131,28 @@ def _look_at(workspace: Workspace, same: Sequence[Scoring], known: Mapping[str, 
     changed = [each for each in same if each.run.id not in known or dict(known[each.run.id].data_versions) != versions]
     if not changed:
         return []
+    reaches = _reaches_until(workspace, versions)
+    closed = [each for each in changed if each.until <= reaches]
+    if not closed:
+        return []
     with workspace.engine() as engine, room(workspace) as folder:
-        reaches = next_midnight(pipeline.newest_event(engine, workspace.lake, instance.datasets))
-        closed = [each for each in changed if each.until <= reaches]
-        if not closed:
-            return []
         inputs = pipeline.Inputs(instance, reaches, 0, versions)
         cut_offs = tuple(sorted({each.cut_off for each in closed}))
         came = pipeline.outcomes(inputs, cut_offs, engine=engine, lake=workspace.lake, folder=folder)
         return [_decided(workspace, engine, each, inputs, came, known.get(each.run.id)) for each in closed]
+
+
+_newest: Remembered[dt.datetime] = Remembered(1000)
+
+
+def _reaches_until(workspace: Workspace, versions: Mapping[str, int]) -> dt.datetime:
+    """How far the data reaches; what is in a version of a dataset never changes."""
+
+    def look() -> dt.datetime:
+        with workspace.engine() as engine:
+            return pipeline.newest_event(engine, workspace.lake, tuple(versions))
+
+    return next_midnight(_newest.get((workspace.lake.root, *versions.items()), look))
 
 
 def _decided(

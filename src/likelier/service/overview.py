@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from likelier.errors import LikelierError
 from likelier.instance import Instance, ask
 from likelier.runs.records import Run, State
 from likelier.service.instances import whole_instance
+from likelier.service.remembered import Remembered
 from likelier.service.workspace import Workspace
 from likelier.store import instances as stored
 from likelier.store import runs as records
@@ -61,15 +62,14 @@ class Words:
 def overviews(workspace: Workspace, *, after: str = "", limit: int = 1000) -> list[Overview]:
     """The instances that come after a name, drafts included, by name."""
     with workspace.store.read() as connection:
-        year = workspace.clock().year
-        return [_overview(connection, instance, year) for instance in stored.page(connection, after=after, limit=limit)]
+        return _overviews(connection, workspace, stored.page(connection, after=after, limit=limit))
 
 
 def overview(workspace: Workspace, instance_id: str) -> Overview | None:
     """One instance; None when there is none of that id."""
     with workspace.store.read() as connection:
         instance = stored.find(connection, instance_id)
-        return _overview(connection, instance, workspace.clock().year) if instance else None
+        return _overviews(connection, workspace, [instance])[0] if instance else None
 
 
 def runs_of(workspace: Workspace, instance_id: str) -> list[Run]:
@@ -87,25 +87,35 @@ def in_words(workspace: Workspace, instance: Instance) -> Words:
     return Words(question.goal.words(), question.population.words(), question.goal.deed())
 
 
-def _overview(connection: Connection, instance: stored.Instance, year: int) -> Overview:
-    last = next(iter(records.history(connection, instance_id=instance.id, limit=1)), None)
-    good = last is not None and last.state is State.SUCCESS
+def _overviews(connection: Connection, workspace: Workspace, found: Sequence[stored.Instance]) -> list[Overview]:
+    """Ask once for all instances, not once for each."""
+    ids, year = [instance.id for instance in found], workspace.clock().year
     begin, end = (dt.datetime(number, 1, 1, tzinfo=dt.UTC) for number in (year, year + 1))
-    return Overview(
-        id=instance.id,
-        name=instance.name,
-        description=instance.description,
-        status=instance.status,
-        schedule=instance.schedule or "none",
-        revision=instance.revision,
-        asked=_asked(connection, instance),
-        last=last,
-        published=last if good else records.published(connection, instance.id),
-        scored_this_year=records.scored_between(connection, instance.id, begin, end),
-    )
+    last, published = records.newest(connection, ids), records.newest(connection, ids, published=True)
+    scored = records.scored_between(connection, ids, begin, end)
+    return [
+        Overview(
+            id=instance.id,
+            name=instance.name,
+            description=instance.description,
+            status=instance.status,
+            schedule=instance.schedule or "none",
+            revision=instance.revision,
+            asked=_asked(connection, workspace, instance),
+            last=last.get(instance.id),
+            published=published.get(instance.id),
+            scored_this_year=scored.get(instance.id, 0),
+        )
+        for instance in found
+    ]
 
 
-def _asked(connection: Connection, instance: stored.Instance) -> Mapping[str, Any]:
+_definitions: Remembered[Mapping[str, Any]] = Remembered(1000)
+
+
+def _asked(connection: Connection, workspace: Workspace, instance: stored.Instance) -> Mapping[str, Any]:
     if instance.status is Status.DRAFT:
         return instance.draft or {}
-    return whole_instance(connection, instance).dump()
+    # Whatever an edit changes, it changes the revision.
+    this = (workspace.store.place, instance.id, instance.revision)
+    return _definitions.get(this, lambda: whole_instance(connection, instance).dump())

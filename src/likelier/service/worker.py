@@ -34,6 +34,8 @@ from likelier.store import schedules
 from likelier.store.runs import Ledger
 
 LOOK_SECONDS = 1.0
+YIELDING = 10
+"""The niceness of a run's process: whoever asks the server something waits now, a run's result is for later."""
 SCRATCH = ".scratch"
 OWNER = "owner"
 log = logging.getLogger(__name__)
@@ -155,6 +157,8 @@ def environment_of(settings: Settings) -> dict[str, str]:
 def work(run_id: str) -> None:
     """Be the process of one run."""
     threading.Thread(target=_end_with_the_server, daemon=True).start()
+    if hasattr(os, "nice"):
+        os.nice(YIELDING)
     from likelier.service.work import work_on  # noqa: PLC0415 - the server itself needs no model libraries
 
     try:

@@ -92,8 +92,8 @@ def add_session(
 
 def session_user(connection: Connection, digest: str, now: dt.datetime) -> User | None:
     """Whose session it is, when it is not over."""
-    mine = sa.select(sessions.c.user_id).where(sessions.c.digest == digest, sessions.c.expires_at > now)
-    return _user(connection, users.c.id == mine.scalar_subquery(), users.c.disabled_at.is_(None))
+    row = connection.execute(_SESSION_USER, {"digest": digest, "now": now}).one_or_none()
+    return User(**row._mapping) if row else None  # noqa: SLF001
 
 
 def end_session(connection: Connection, digest: str) -> None:
@@ -108,8 +108,20 @@ def add_token(connection: Connection, token: Token) -> None:
     connection.execute(sa.insert(tokens).values(**vars(token)))
 
 
+# Every request asks for one of these: they are made once.
+_TOKEN = sa.select(tokens).where(tokens.c.digest == sa.bindparam("digest"))
+_SESSION_USER = sa.select(users).where(
+    users.c.disabled_at.is_(None),
+    users.c.id
+    == sa.select(sessions.c.user_id)
+    .where(sessions.c.digest == sa.bindparam("digest"), sessions.c.expires_at > sa.bindparam("now"))
+    .scalar_subquery(),
+)
+
+
 def find_token(connection: Connection, digest: str) -> Token | None:
-    return _token(connection, tokens.c.digest == digest)
+    row = connection.execute(_TOKEN, {"digest": digest}).one_or_none()
+    return Token(**row._mapping) if row else None  # noqa: SLF001
 
 
 def get_token(connection: Connection, token_id: str) -> Token:

@@ -7,6 +7,7 @@ and others wait up to :data:`PATIENCE` seconds, so no transaction fails half-way
 from __future__ import annotations
 
 import datetime as dt
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL, make_url
@@ -121,11 +123,20 @@ def _usable(url: str) -> URL:
 
 def _engine(url: URL) -> sa.Engine:
     if url.drivername != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True)
-    engine = sa.create_engine(url, connect_args={"timeout": PATIENCE, "isolation_level": None})
+        return sa.create_engine(url, pool_pre_ping=True, json_deserializer=_read_json)
+    arguments = {"timeout": PATIENCE, "isolation_level": None}
+    engine = sa.create_engine(url, connect_args=arguments, json_deserializer=_read_json)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _read_json(text: str) -> Any:
+    """Read quickly what is usual, and slowly what only Python writes (NaN, whole numbers of any size)."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:

@@ -1,9 +1,13 @@
-"""Runs in the store: their history, and the ledger by which one process at a time carries a run on."""
+"""Runs in the store: their history, and the ledger by which one process at a time carries a run on.
+
+What the stages said is the bulk of a run's record. It comes with a run that is asked for by itself (:func:`find`,
+:func:`beginning_with`, :func:`active`), and not with lists.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -27,11 +31,34 @@ _LATEST = (
     .limit(1)
     .scalar_subquery()
 )
-# Asked for with every look-up: made once.
+# Statements that every look at a page or a person takes are made once: making one takes longer than its answer.
 _ON_PROFILES = (
     sa.select(instances.c.id, instances.c.name, sa.func.coalesce(instances.c.kept_run, _LATEST).label("run"))
     .where((instances.c.profile_enabled & instances.c.deleted_at.is_(None)) | instances.c.kept_run.is_not(None))
     .order_by(instances.c.kept_run.is_not(None), instances.c.name)
+)
+_BRIEF = (
+    sa.select(*(column for column in runs.c if column is not runs.c.stages), instances.c.name.label("instance"))
+    .join(instances, instances.c.id == runs.c.instance_id)
+    .order_by(runs.c.queued_at.desc(), runs.c.id.desc())
+)
+_WHOLE = _BRIEF.add_columns(runs.c.stages)
+
+
+def _newest_of_each(*states: State) -> sa.Select[Any]:
+    each = runs.alias()
+    conditions = [each.c.instance_id == instances.c.id, *(each.c.state == state for state in states)]
+    mine = sa.select(each.c.id).where(*conditions).order_by(each.c.queued_at.desc(), each.c.id.desc()).limit(1)
+    wanted = instances.c.id.in_(sa.bindparam("ids", expanding=True))
+    return _BRIEF.where(wanted, runs.c.id == mine.correlate(instances).scalar_subquery())
+
+
+_NEWEST, _NEWEST_PUBLISHED = _newest_of_each(), _newest_of_each(State.SUCCESS)
+_SCORED_BETWEEN = (
+    sa.select(runs.c.instance_id, sa.func.sum(runs.c.scored))
+    .where(runs.c.instance_id.in_(sa.bindparam("ids", expanding=True)), runs.c.scored.is_not(None))
+    .where(runs.c.finished_at >= sa.bindparam("since"), runs.c.finished_at < sa.bindparam("until"))
+    .group_by(runs.c.instance_id)
 )
 
 
@@ -64,17 +91,23 @@ def queue(connection: Connection, run: Run) -> bool:
 
 
 def find(connection: Connection, run_id: str) -> Run | None:
-    return _first(connection, runs.c.id == run_id)
+    return _only(_all(connection, runs.c.id == run_id, whole=True))
 
 
 def active(connection: Connection, instance_id: str) -> Run | None:
     """The run of an instance that is queued or running; there is one at most."""
-    return _first(connection, runs.c.instance_id == instance_id, runs.c.state.in_(_ACTIVE))
+    return _only(_all(connection, runs.c.instance_id == instance_id, runs.c.state.in_(_ACTIVE), whole=True))
 
 
 def published(connection: Connection, instance_id: str) -> Run | None:
     """The run whose scores are an instance's latest."""
-    return _first(connection, runs.c.instance_id == instance_id, runs.c.state == State.SUCCESS)
+    return _only(_all(connection, runs.c.instance_id == instance_id, runs.c.state == State.SUCCESS, limit=1))
+
+
+def newest(connection: Connection, instance_ids: Sequence[str], *, published: bool = False) -> dict[str, Run]:
+    """The newest run of each of these instances, or the newest that gave scores; those without one are not there."""
+    found = connection.execute(_NEWEST_PUBLISHED if published else _NEWEST, {"ids": instance_ids})
+    return {row.instance_id: _run(row) for row in found}
 
 
 def on_profiles(connection: Connection) -> list[tuple[str, str, str]]:
@@ -86,11 +119,12 @@ def on_profiles(connection: Connection) -> list[tuple[str, str, str]]:
     return [(row.id, row.name, row.run) for row in connection.execute(_ON_PROFILES) if row.run is not None]
 
 
-def scored_between(connection: Connection, instance_id: str, since: dt.datetime, until: dt.datetime) -> int:
-    """How many profiles an instance's runs scored that ended in `[since, until)`."""
-    ended = sa.and_(runs.c.finished_at >= since, runs.c.finished_at < until)
-    query = sa.select(sa.func.coalesce(sa.func.sum(runs.c.scored), 0)).where(runs.c.instance_id == instance_id, ended)
-    return int(connection.scalar(query) or 0)
+def scored_between(
+    connection: Connection, instance_ids: Sequence[str], since: dt.datetime, until: dt.datetime
+) -> dict[str, int]:
+    """How many profiles the runs of each of these instances scored that ended in `[since, until)`, if any did."""
+    found = connection.execute(_SCORED_BETWEEN, {"ids": instance_ids, "since": since, "until": until})
+    return {instance_id: int(scored) for instance_id, scored in found}
 
 
 def waiting(connection: Connection) -> list[Run]:
@@ -119,7 +153,7 @@ def history(
 
 def beginning_with(connection: Connection, prefix: str) -> list[Run]:
     """Runs whose id begins so; people type the first characters."""
-    return _all(connection, runs.c.id.startswith(prefix, autoescape=True), limit=2)
+    return _all(connection, runs.c.id.startswith(prefix, autoescape=True), limit=2, whole=True)
 
 
 def read_insights(connection: Connection, run_id: str) -> dict[str, Any] | None:
@@ -269,18 +303,14 @@ class Ledger:
 _AT_REST: dict[str, Any] = {"owner": None, "lease_until": None}
 
 
-def _first(connection: Connection, *conditions: sa.ColumnElement[bool]) -> Run | None:
-    return next(iter(_all(connection, *conditions, limit=1)), None)
+def _only(found: list[Run]) -> Run | None:
+    return found[0] if found else None
 
 
-def _all(connection: Connection, *conditions: sa.ColumnElement[bool], limit: int | None = None) -> list[Run]:
-    query = (
-        sa.select(runs, instances.c.name.label("instance"))
-        .join(instances, instances.c.id == runs.c.instance_id)
-        .where(*conditions)
-        .order_by(runs.c.queued_at.desc(), runs.c.id.desc())
-        .limit(limit)
-    )
+def _all(
+    connection: Connection, *conditions: sa.ColumnElement[bool], limit: int | None = None, whole: bool = False
+) -> list[Run]:
+    query = (_WHOLE if whole else _BRIEF).where(*conditions).limit(limit)
     return [_run(row) for row in connection.execute(query)]
 
 
@@ -301,7 +331,7 @@ def _run(row: Any) -> Run:
         started_at=row.started_at,
         finished_at=row.finished_at,
         progress=Progress(row.stage, row.fraction or 0.0, row.rows or 0) if row.stage else None,
-        stages=row.stages,
+        stages=row.stages if "stages" in row._fields else {},
         timings=row.timings,
         scored=row.scored,
         auc=row.auc,
