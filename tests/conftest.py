@@ -20,6 +20,24 @@ hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 
+# Rooms whose tests share something dear, such as a run: one worker has it made once. The dearest begin.
+SHARED = ("ui", "pipeline", "cli", "service", "insights")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Hand out whole rooms or files to the workers, never single tests."""
+    here = Path(__file__).parent
+
+    def order(item: pytest.Item) -> int:
+        room = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
+        return SHARED.index(room) if room in SHARED else len(SHARED)
+
+    items.sort(key=order)
+    for item in items:
+        place = order(item)
+        item.add_marker(pytest.mark.xdist_group(SHARED[place] if place < len(SHARED) else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The URL of a real PostgreSQL server.
