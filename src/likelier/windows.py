@@ -8,6 +8,7 @@ The only place that says so: training, judging, scoring, on-demand scores and re
   is asked about was seen in training. Afterwards the model is fitted again with every cut-off up to the judge.
 * Cut-offs lie a third of the outcome window apart: their windows overlap, which costs nothing and steadies the model.
 
+* A cut-off of whose outcome window more than a fifth is silent (tracking was lost) is left out, unless it is the judge.
 * Shorter windows than the main one are asked about at the same cut-offs, and, because they close earlier, at some
   cut-offs after the judge that only they can learn from.
 
@@ -32,6 +33,7 @@ MOST_RECENT = 8
 CUT_OFFS_PER_WINDOW = 3
 LONGEST_TRAINING = 365 * DAY
 LEAST_LOOKBACK_DAYS = 30
+MOST_SILENT = 0.2
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Calendar:
     judge: dt.datetime
     judged_by: Literal["later cut-off", "held-out profiles"]
     shorter_days: tuple[int, ...] = ()
+    silent: tuple[Span, ...] = ()
 
     @property
     def recent(self) -> tuple[dt.datetime, ...]:
@@ -69,7 +72,11 @@ class Calendar:
         """Every cut-off whose outcome is known at the as-of instant; the last is the judge."""
         later = tuple(self.judge - k * cut_off_step(self.outcome_days) for k in reversed(range(CUT_OFFS_PER_WINDOW)))
         least = self.history_start + least_history(self.lookback_days)
-        return (*self.training, *(cut_off for cut_off in later if cut_off >= least))
+        known = (cut_off for cut_off in later if cut_off >= least)
+        return (*self.training, *(each for each in known if each == self.judge or self._has_outcomes(each)))
+
+    def _has_outcomes(self, cut_off: dt.datetime) -> bool:
+        return not is_silent(self.outcome(cut_off), self.silent)
 
     @property
     def history_days(self) -> float:
@@ -102,6 +109,7 @@ def plan(
     outcome_days: int,
     lookback_days: int,
     shorter_days: tuple[int, ...] = (),
+    silent: tuple[Span, ...] = (),
 ) -> Calendar:
     """Lay out the cut-offs of a run as of an instant.
 
@@ -111,9 +119,23 @@ def plan(
     ('05-02', ['02-02', '02-12', '02-22', '03-03', '03-13', '03-23', '04-02'])
     """
     judge = as_of - outcome_days * DAY
-    training = every_cut_off(history_start, as_of, outcome_days, lookback_days, judge)
+    possible = every_cut_off(history_start, as_of, outcome_days, lookback_days, judge)
+    # Silence everywhere is no silence: better to learn from what there is.
+    training = tuple(each for each in possible if not is_silent(after(each, outcome_days), silent)) or possible
     judged_by: Literal["later cut-off", "held-out profiles"] = "later cut-off" if training else "held-out profiles"
-    return Calendar(as_of, history_start, outcome_days, lookback_days, training, judge, judged_by, shorter_days)
+    return Calendar(as_of, history_start, outcome_days, lookback_days, training, judge, judged_by, shorter_days, silent)
+
+
+def is_silent(window: Span, silent: Sequence[Span]) -> bool:
+    """Say whether too much of a window lies in silence to tell what came of people.
+
+    >>> from likelier.timespan import parse_moment
+    >>> lost = [before(parse_moment("2024-03-08"), 7)]
+    >>> [is_silent(after(parse_moment(day), 14), lost) for day in ("2024-02-10", "2024-02-20", "2024-03-05")]
+    [False, True, True]
+    """
+    spans = (Span(max(window.start, each.start), min(window.end, each.end)) for each in silent)
+    return sum(each.days for each in spans if each.end > each.start) > MOST_SILENT * window.days
 
 
 def every_cut_off(

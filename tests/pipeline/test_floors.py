@@ -175,7 +175,7 @@ class TestPreflight:
         lake = Lake(str(tmp_path / "lake"))
         shop.put(lake, events.filter(outside))
         found = self.check(lake)
-        assert found["gaps"] == [{"first": "2024-03-21", "days": 7}]
+        assert found["gaps"] == [{"first": "2024-03-21", "days": 7, "of_goal": False}]
         assert any("from 2024-03-21" in warning for warning in found["warnings"])
 
     def test_a_problem_is_told_and_not_raised(self, lake):

@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from likelier.activities import codes, reduce
 from likelier.activities.discover import rules_only
 from likelier.activities.reduce import Activities
@@ -18,14 +16,15 @@ from likelier.backend import Engine
 from likelier.errors import RunError
 from likelier.instance import Instance, Question
 from likelier.lake import Lake
-from likelier.phrases import say, say_many
-from likelier.pipeline import asking, floors
+from likelier.phrases import say
+from likelier.pipeline import asking, days, floors
 from likelier.pipeline.reading import Inputs, Source, bind, calendar_of, measure, sort, stitched
 from likelier.windows import Calendar, plan
 
 OUTCOMES = (3, 7, 14, 30, 45, 60, 90, 180)
 LOOKBACKS = (14, 30, 45, 60, 90, 120, 180, 365)
 TRIED_PROFILES = 200_000
+MOST_COMPARED = 2_000_000
 THOUSANDTHS = 1000
 
 
@@ -49,8 +48,9 @@ def preflight(
     try:
         extent = measure(source, engine, inputs)
         calendar = calendar_of(inputs, extent, source.question)
-        found |= {"events": extent["events"], "windows": asking.windows_of(calendar)}
-        found["gaps"] = gaps(source, engine)
+        found |= {"events": extent["events"], "windows": asking.windows_of(calendar), "gaps": extent["gaps"]}
+        few, _ = some_people(source, extent["events"], min(most_events or MOST_COMPARED, MOST_COMPARED))
+        found["odd"] = [*extent["odd"], *days.rows_told(few.events, few.fields, engine)]
         floors.check_history(calendar)
         with tempfile.TemporaryDirectory(prefix="likelier-") as folder:
             cut_offs = (*calendar.labelled, calendar.as_of)
@@ -179,36 +179,9 @@ def _sampled(activities: Activities) -> Activities:
     )
 
 
-def gaps(source: Source, engine: Engine) -> list[dict[str, Any]]:
-    """Find runs of days without any event inside the history."""
-    day = source.events.timestamp.truncate("D")
-    days = engine.table(source.events.select(day=day).distinct().order_by("day"))["day"].to_numpy()
-    numbers = days.astype("datetime64[D]").astype(np.int64)
-    if len(numbers) < 2:
-        return []
-    silent = np.diff(numbers) - 1
-    return [
-        {"first": str(np.datetime64(int(numbers[k]) + 1, "D")), "days": int(silent[k])}
-        for k in np.flatnonzero(silent > usual_gap(silent))
-    ]
-
-
-def usual_gap(silent: np.ndarray) -> int:
-    """Give the silence that is normal here: a shop closed on Saturdays has a gap of one day every week."""
-    return int(np.quantile(silent, 0.95, method="higher"))
-
-
 def warnings(found: dict[str, Any]) -> list[str]:
     """Say what does not stop a run but may hurt it."""
-    said = [
-        say_many(
-            "No event on {n} day from {first}: was tracking lost? The model takes it as silence.",
-            "No event on {n} days from {first}: was tracking lost? The model takes it as silence.",
-            gap["days"],
-            first=gap["first"],
-        )
-        for gap in found.get("gaps", [])
-    ]
+    said = [*found.get("odd", ())]
     if found.get("windows", {}).get("judge") == "held-out profiles":
         said.append(say("Too little history for a later cut-off: the model would be judged on held-out people only."))
     rates = [row["base_rate"] for row in found.get("counts", {}).get("per_cut_off", []) if row["base_rate"] is not None]

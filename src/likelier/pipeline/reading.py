@@ -27,7 +27,8 @@ from likelier.identity.persons import Persons, persons
 from likelier.instance import Attribute, Instance, Question, ask, merged_fields
 from likelier.lake import Lake
 from likelier.phrases import say
-from likelier.timespan import DAY
+from likelier.pipeline import days
+from likelier.timespan import DAY, UTC, Span
 
 Progress = Callable[[float, int], None]
 
@@ -273,7 +274,7 @@ def sort(
 
 
 def measure(source: Source, engine: Engine, inputs: Inputs) -> dict[str, Any]:
-    """Count the usable events and say when they begin and end.
+    """Count the usable events, say when they begin and end, and what is odd about their days.
 
     Raises RunError 411 when there is none, 412 when the exclusions leave none.
     """
@@ -294,19 +295,25 @@ def measure(source: Source, engine: Engine, inputs: Inputs) -> dict[str, Any]:
                 say("Choose the namespace that the events carry: likelier datasets."),
             ],
         )
-    found = engine.table(kept.aggregate(n=kept.count(), first=kept.timestamp.min(), last=kept.timestamp.max()))
-    row = found.to_pylist()[0]
-    if not row["n"]:
+    if not engine.table(kept.limit(1).select("timestamp")).num_rows:
         raise RunError(
             412,
             say("The exclusions leave none of the {events:,} events of {names}.", events=before, names=names),
             [say("Loosen the exclusions: an event that matches any of them is not looked at.")],
         )
+    by_day = days.count(kept, source.question.goal.events, engine)
+    begins = dt.datetime.combine(by_day.date(by_day.usual[0]), dt.time(), UTC)
+    steady = kept.filter(kept.timestamp >= ibis.literal(begins))
+    found = engine.table(steady.aggregate(first=steady.timestamp.min(), last=steady.timestamp.max())).to_pylist()[0]
+    silences = days.silences(by_day)
     return {
-        "events": row["n"],
-        "excluded_events": before - row["n"],
-        "history_start": row["first"].isoformat(),
-        "newest_event": row["last"].isoformat(),
+        "events": int(by_day.events.sum()),
+        "excluded_events": before - int(by_day.events.sum()),
+        "history_start": found["first"].isoformat(),
+        "newest_event": found["last"].isoformat(),
+        "silent": [[each.span.start.isoformat(), each.span.end.isoformat()] for each in silences],
+        "gaps": [{"first": f"{each.first}", "days": each.days, "of_goal": each.of_goal} for each in silences],
+        "odd": list(days.told(by_day, silences)),
     }
 
 
@@ -318,6 +325,7 @@ def calendar_of(inputs: Inputs, summary: Mapping[str, Any], question: Question) 
         outcome_days=question.goal.window_days,
         lookback_days=question.population.lookback_days,
         shorter_days=question.goal.shorter_windows,
+        silent=tuple(Span(*map(dt.datetime.fromisoformat, span)) for span in summary.get("silent", ())),
     )
 
 

@@ -194,7 +194,7 @@ def _insights(run: Run, _: Path, __: Progress) -> dict[str, Any]:
         "estimate": scored["estimate"],
         "champion": _compared(trained.get("champion"), scored.get("other")),
         "drift": watching.watch(run.calendar, run.inputs.seed, source, run.engine, run.folder),
-        "notes": notes(run.question, checked, trained),
+        "notes": [*notes(run.question, checked, trained), *read["odd"]],
     }
 
 
