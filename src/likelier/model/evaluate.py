@@ -39,7 +39,7 @@ def auc(score: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     value = float(of_good.mean())
     error = np.sqrt(np.var(of_good, ddof=1) / len(good) + np.var(of_bad, ddof=1) / len(bad)) if _several(labels) else 0
     inside = min(max(value, 1e-6), 1 - 1e-6)
-    centre, half = np.log(inside / (1 - inside)), Z95 * error / (inside * (1 - inside))
+    centre, half = _logit(value), Z95 * error / (inside * (1 - inside))
     return {"value": value, "low": _logistic(centre - half), "high": _logistic(centre + half)}
 
 
@@ -47,22 +47,27 @@ def _several(labels: np.ndarray) -> bool:
     return 1 < labels.sum() < len(labels) - 1
 
 
+def _logit(value: float) -> float:
+    inside = min(max(value, 1e-6), 1 - 1e-6)
+    return float(np.log(inside / (1 - inside)))
+
+
 def _logistic(value: float) -> float:
     return float(1 / (1 + np.exp(-value)))
 
 
 def precision_auc(score: np.ndarray, labels: np.ndarray, *, seed: int, repeats: int = 100) -> dict[str, float]:
-    """Average precision with a bootstrap 95 % interval; of many rows a sample is drawn again."""
+    """Average precision with a 95 % interval, bootstrapped on the logit scale; of many rows a sample is drawn again."""
     rng = np.random.default_rng(seed)
     size = min(len(score), 20_000)
     drawn = []
     for _ in range(repeats):
         rows = rng.integers(0, len(score), size)
         if labels[rows].any():
-            drawn.append(average_precision_score(labels[rows], score[rows]))
+            drawn.append(_logit(average_precision_score(labels[rows], score[rows])))
     value = float(average_precision_score(labels, score))
     half = Z95 * float(np.std(drawn)) * np.sqrt(size / len(score))
-    return {"value": value, "low": max(value - half, 0.0), "high": min(value + half, 1.0)}
+    return {"value": value, "low": _logistic(_logit(value) - half), "high": _logistic(_logit(value) + half)}
 
 
 def calibration_error(probability: np.ndarray, labels: np.ndarray, bins: int = 10) -> float:
@@ -91,14 +96,31 @@ def wilson(happened: float, rows: int) -> tuple[float, float]:
     return max(min(float(centre - half), rate), 0.0), min(max(float(centre + half), rate), 1.0)
 
 
+def share(happened: int, rows: int, everywhere: int, people: int) -> tuple[float, float]:
+    """Give the 95 % interval of the part of all who did that some rows hold: the delta method on its logit.
+
+    Over the rows' part of all people it is the interval of their lift, which knows that the overall rate is uncertain
+    too and that no more than all of the rows can do it.
+
+    >>> tuple(round(bound, 2) for bound in share(50, 100, 150, 1000))
+    (0.28, 0.4)
+    """
+    inside, outside = happened + 0.5, everywhere - happened + 0.5
+    rate, other = inside / (rows + 1), outside / (people - rows + 1)
+    spread = np.sqrt((1 - rate) / inside + (1 - other) / outside)
+    centre = np.log(inside / outside)
+    return _logistic(centre - Z95 * spread), _logistic(centre + Z95 * spread)
+
+
 def deciles(probability: np.ndarray, labels: np.ndarray) -> list[dict[str, float]]:
     """Lift by tenth, the likeliest first."""
     base = max(float(labels.mean()), 1e-12)
     rows = []
     for place, part in enumerate(np.array_split(np.argsort(-probability, kind="stable"), 10), start=1):
         happened = int(labels[part].sum())
-        low, high = wilson(happened, len(part))
+        low, high = share(happened, len(part), int(labels.sum()), len(labels))
         rate = happened / max(len(part), 1)
+        random = max(len(part), 1) / len(labels)
         rows.append(
             {
                 "decile": place,
@@ -106,8 +128,8 @@ def deciles(probability: np.ndarray, labels: np.ndarray) -> list[dict[str, float
                 "qualifying": happened,
                 "rate": rate,
                 "lift": rate / base,
-                "lift_low": low / base,
-                "lift_high": high / base,
+                "lift_low": low / random,
+                "lift_high": high / random,
             }
         )
     return rows
