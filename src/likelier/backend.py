@@ -37,6 +37,9 @@ class Engine(Protocol):
     def table(self, expression: ibis.Table) -> pa.Table:
         """Compute an expression whose result is small."""
 
+    def named(self, expression: ibis.Table) -> ibis.Table:
+        """Give an expression of which much is asked a name: it is compiled once, and computed each time."""
+
     def repeated(self, schemas: Mapping[str, pa.Schema], asked: Asked) -> Answer:
         """Compile what is asked of some tables once, to compute it for other rows again and again."""
 
@@ -46,6 +49,7 @@ class DuckDB:
 
     def __init__(self, memory: str = "2GB", threads: int | None = None, spill: Path | None = None) -> None:
         self._numbers, self._one_at_a_time = itertools.count(), threading.Lock()
+        self._held: list[ibis.Table] = []
         self._spill = tempfile.TemporaryDirectory(prefix="likelier-", dir=spill)
         settings: dict[str, Any] = {"memory_limit": memory, "temp_directory": self._spill.name}
         if threads:
@@ -72,6 +76,13 @@ class DuckDB:
 
     def table(self, expression: ibis.Table) -> pa.Table:
         return self._relation(expression).to_arrow_table()
+
+    def named(self, expression: ibis.Table) -> ibis.Table:
+        name = f"named_{next(self._numbers)}"
+        self._ibis._register_in_memory_tables(expression)  # noqa: SLF001 - as below
+        self._held.append(expression)  # the small tables in it go when it goes
+        self._ibis.con.sql(f'CREATE TEMP VIEW "{name}" AS {self._ibis.compile(expression)}')
+        return ibis.table(expression.schema(), name=name)
 
     def repeated(self, schemas: Mapping[str, pa.Schema], asked: Asked) -> Answer:
         names = {name: f"rows_{next(self._numbers)}" for name in schemas}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,7 @@ def ranked(
 def arrivals(source: reading.Source, codebook: Codebook, engine: Engine, as_of: dt.datetime) -> list[dict[str, Any]]:
     """Tell what is unusual in how events arrived lately: kinds, fields and values."""
     last = as_of.replace(hour=0, minute=0, second=0, microsecond=0)
+    source = replace(source, events=engine.named(source.events))
     events = source.events.filter(
         (source.events.timestamp >= ibis.literal(last - DAYS * DAY)) & (source.events.timestamp < ibis.literal(last))
     )
@@ -188,25 +190,56 @@ def _new_values(source: reading.Source, engine: Engine, last: dt.datetime) -> li
     events = source.events
     recent = events.filter((events.timestamp >= since) & (events.timestamp < ibis.literal(last)))
     before = events.filter(events.timestamp < since)
-    count = engine.table(recent.aggregate(n=recent.count()))["n"][0].as_py()
-    found = []
-    for field in source.fields:
-        if field.type != FieldType.TEXT or field.path == "eventType":
-            continue
-        column = recent[field.path].unnest() if field.array else recent[field.path]
-        values = recent.select(value=column).filter(lambda table: table.value.notnull())
-        counted = values.group_by("value").aggregate(n=values.count())
-        common = counted.filter(counted.n >= max(LEAST_NEW, COMMON * count)).order_by(ibis.desc("n"), "value")
-        tops = {row["value"]: row["n"] for row in engine.table(common.limit(MOST_NEW_VALUES)).to_pylist()}
-        if not tops:
-            continue
-        earlier = before[field.path].unnest() if field.array else before[field.path]
-        seen = before.select(value=earlier).filter(lambda table, tops=tops: table.value.isin(list(tops))).distinct()
-        known = set(engine.table(seen)["value"].to_pylist())
-        if not known and not _filled_before(before, field.path, engine):
-            continue  # the field itself is new
-        found += [_new_value(field.path, value, tops[value]) for value in news(list(tops), known)]
+    tops = _common(source, recent, engine)
+    known = _known(source, before, tops, engine)
+    return [
+        _new_value(path, value, tops[path][value])
+        for path in tops
+        if path in known or _filled_before(before, path, engine)  # else the field itself is new
+        for value in news(list(tops[path]), known.get(path, set()))
+    ]
+
+
+def _common(source: reading.Source, recent: ibis.Table, engine: Engine) -> dict[str, dict[str, int]]:
+    """Count the common values of every text, the commonest first."""
+    texts = [field for field in source.fields if field.type == FieldType.TEXT and field.path != "eventType"]
+    if not texts:
+        return {}
+    least = np.ceil(max(LEAST_NEW, COMMON * engine.table(recent.aggregate(n=recent.count()))["n"][0].as_py()))
+    parts = [_values(recent, field) for field in texts]
+    counted = [part.group_by("path", "value").aggregate(n=part.count()) for part in parts]
+    every = ibis.union(*counted) if len(counted) > 1 else counted[0]
+    found: dict[str, dict[str, int]] = {}
+    for row in engine.table(every.filter(every.n >= int(least)).order_by("path", ibis.desc("n"), "value")).to_pylist():
+        tops = found.setdefault(row["path"], {})
+        if len(tops) < MOST_NEW_VALUES:
+            tops[row["value"]] = row["n"]
     return found
+
+
+def _known(
+    source: reading.Source, before: ibis.Table, tops: Mapping[str, Mapping[str, int]], engine: Engine
+) -> dict[str, set[str]]:
+    """Say which of some values were there before."""
+    found: dict[str, set[str]] = {}
+    seen = [
+        values.filter(values.value.isin(list(tops[field.path]))).distinct()
+        for field in source.fields
+        if field.path in tops
+        for values in [_values(before, field)]
+    ]
+    if not seen:
+        return found
+    every = ibis.union(*seen) if len(seen) > 1 else seen[0]
+    for row in engine.table(every).to_pylist():
+        found.setdefault(row["path"], set()).add(row["value"])
+    return found
+
+
+def _values(events: ibis.Table, field: Any) -> ibis.Table:
+    """Give every value of a text, with the path it has."""
+    column = events[field.path].unnest() if field.array else events[field.path]
+    return events.select(path=ibis.literal(field.path), value=column).filter(lambda table: table.value.notnull())
 
 
 def news(values: Sequence[str], known: Container[str]) -> list[str]:
