@@ -431,6 +431,18 @@ class AuditEntry(Answer):
     after: dict[str, Any] | None
 
 
+class User(Answer):
+    """A person who signs in."""
+
+    id: str
+    name: str
+    role: Literal["view", "manage", "audit", "admin"]
+    signs_in_with: Literal["a password", "the identity provider"]
+    created_at: dt.datetime
+    created_by: str
+    disabled_at: dt.datetime | None = Field(description="When the user was shut out.")
+
+
 class Token(Answer):
     """A program's right to act; its secret was shown once."""
 

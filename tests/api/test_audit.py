@@ -94,6 +94,13 @@ def test_every_operation_that_changes_something_is_logged(change, log, app):
     (create, revoke) = log(2)
     assert create[2] == {"role": "view", "expires_at": "2024-07-30T12:00:00+00:00"}
     assert revoke[0] == "token.revoke"
+    change("post", "/users", "/users", json={"name": "eve", "role": "view", "password": "twelve letters"})
+    change("patch", "/users/eve", "/users/{user}", json={"role": "manage", "disabled": True})
+    assert [(action, after) for action, _, after in log(3)] == [
+        ("user.create", {"role": "view"}),
+        ("user.role", {"role": "manage"}),
+        ("user.disable", None),
+    ]
     change("delete", here, operation)
     ((action, before, after),) = log(1)
     assert (action, before["name"], after) == ("instance.delete", "Buy", None)

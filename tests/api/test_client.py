@@ -71,6 +71,22 @@ def test_segments_and_tokens(api):
     assert len(list(api.tokens())) == 2
 
 
+def test_users(api, client):
+    assert api.create_user("eve", "view", "twelve letters").signs_in_with == "a password"
+    assert client.post("/sign-in", data={"name": "eve", "password": "twelve letters"}).status_code == 303
+    assert api.edit_user("eve", disabled=True).disabled_at is not None
+    assert client.get("/api/v1/instances", headers={"authorization": ""}).status_code == 401
+    edited = api.edit_user("eve", disabled=False, role="manage", password="other twelve letters")
+    assert (edited.disabled_at, edited.role, api.user(edited.id)) == (None, "manage", edited)
+    assert client.post("/sign-in", data={"name": "eve", "password": "twelve letters"}).status_code == 401
+    assert client.post("/sign-in", data={"name": "eve", "password": "other twelve letters"}).status_code == 303
+    with pytest.raises(ProblemError, match="There is a user named 'eve' already"):
+        api.create_user("eve", "view", "twelve letters")
+    with pytest.raises(ProblemError, match="does not fit"):
+        api.edit_user("eve", password="short")
+    assert "eve" in [user.name for user in api.users()]
+
+
 class Shaky(httpx.BaseTransport):
     """Loses some answers after the work was done."""
 

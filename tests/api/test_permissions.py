@@ -52,7 +52,17 @@ def operations(app):
 
 
 def filled(path: str) -> str:
-    for name in ("name", "instance_id", "run_id", "namespace", "identity:path", "identity", "segment", "token_id"):
+    for name in (
+        "name",
+        "instance_id",
+        "run_id",
+        "namespace",
+        "identity:path",
+        "identity",
+        "segment",
+        "token_id",
+        "user",
+    ):
         path = path.replace("{" + name + "}", "x")
     return path
 

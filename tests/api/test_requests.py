@@ -11,7 +11,7 @@ from likelier.store import audit, replies
 from .test_routes import ASKED
 
 EVENT = {"_id": "2", "timestamp": "2024-04-30T13:00:00Z", "identityMap": {"CRMID": [{"id": "p2"}]}, "eventType": "x"}
-LISTS = [f"/api/v1/{each}" for each in ("instances", "datasets", "segments", "tokens", "audit")]
+LISTS = [f"/api/v1/{each}" for each in ("instances", "datasets", "segments", "tokens", "users", "audit")]
 EVENTS = "/api/v1/datasets/shop/events"
 
 
@@ -104,6 +104,7 @@ def test_every_list_is_read_in_pages(client, admin, workspace, token):
         client.post(f"/api/v1/datasets/{name}/events", content=json.dumps(EVENT), headers=admin)
         client.post("/api/v1/segments", json={"name": name, "text": TEXT}, headers=admin)
         token("view")
+        client.post("/api/v1/users", json={"name": name, "role": "view", "password": "twelve letters"}, headers=admin)
     instance = client.post("/api/v1/instances", json=ASKED, headers=admin).json()["id"]
     run = f"/api/v1/instances/{instance}/runs"
     for _ in range(2):

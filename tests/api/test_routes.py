@@ -19,7 +19,7 @@ def admin(token):
     return token("admin")
 
 
-@pytest.mark.parametrize("path", ["instances", "datasets", "segments", "audit", "tokens"])
+@pytest.mark.parametrize("path", ["instances", "datasets", "segments", "audit", "tokens", "users"])
 def test_lists_have_items_and_next(client, admin, path):
     answer = client.get(f"/api/v1/{path}", headers=admin)
     assert answer.status_code == 200

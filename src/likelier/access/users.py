@@ -85,6 +85,13 @@ def disable_user(connection: Connection, actor: Actor, name: str, *, now: dt.dat
     record(connection, actor, "user.disable", _thing(user), now=now)
 
 
+def enable_user(connection: Connection, actor: Actor, name: str, *, now: dt.datetime) -> None:
+    """Let a user in again who was shut out."""
+    user = stored.get_user(connection, name)
+    stored.edit_user(connection, user.id, disabled_at=None, failures=0, locked_until=None)
+    record(connection, actor, "user.enable", _thing(user), now=now)
+
+
 def told(user: User) -> dict[str, Any]:
     """All that anybody is told of a user."""
     shown = {key: getattr(user, key) for key in ("id", "name", "role", "created_at", "created_by", "disabled_at")}

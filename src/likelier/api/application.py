@@ -13,6 +13,7 @@ from likelier.api.document import document, name_of
 from likelier.api.envelope import Envelope
 from likelier.api.frame import tell_problems
 from likelier.api.operations import operations
+from likelier.api.people import people
 from likelier.api.privacy import privacy
 from likelier.api.routes import routes
 from likelier.api.sign_in import doors
@@ -38,6 +39,7 @@ def make_app(workspace: Workspace) -> FastAPI:
     tell_problems(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=PACKED)
     app.include_router(routes)
+    app.include_router(people)
     app.include_router(privacy)
     app.include_router(doors)
     app.include_router(operations)

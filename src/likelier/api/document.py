@@ -114,6 +114,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         for operations in found["paths"].values():
             for operation in operations.values():
                 _complete(operation)
+                _exemplify(operation, schemas)
         app.openapi_schema = found
     return app.openapi_schema
 
@@ -142,6 +143,14 @@ def _complete(operation: dict[str, Any]) -> None:
     identified = {"X-Request-Id": {"description": "Names the request.", "schema": TEXT}}
     for answer in answers.values():
         answer["headers"] = {**identified, **answer.get("headers", {})}
+
+
+def _exemplify(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Show the example of a body's model beside the body, where tools look for it."""
+    for body in operation.get("requestBody", {}).get("content", {}).values():
+        model = schemas.get(body["schema"].get("$ref", "").removeprefix(SCHEMAS), {})
+        if "examples" in model:
+            body.setdefault("example", model["examples"][0])
 
 
 def name_of(route: APIRoute) -> str:

@@ -366,7 +366,7 @@ def get_links(namespace: str, identity: str, _: Reader, work: Work) -> dict[str,
     return identities.find_links(work, namespace, identity)
 
 
-@routes.post("/links/cut", response_model=wire.Links, responses=problems(404, 422))
+@routes.post("/links/cut", response_model=wire.Links, responses=problems(404, 409, 413, 415))
 def cut_link(asked: wire.Cut, actor: Manager, work: Work) -> dict[str, Any]:
     """Cut the link of two ids, or with `cut: false` let it count again."""
     one, other = ((end.namespace, end.id) for end in (asked.a, asked.b))

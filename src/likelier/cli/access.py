@@ -120,6 +120,13 @@ def disable_user(name: UserName, home: Home = None) -> None:
         people.disable_user(connection, person_at_the_keyboard(), name, now=workspace.clock())
 
 
+@users.command(name="enable")
+def enable_user(name: UserName, home: Home = None) -> None:
+    """Let a user in again who was shut out."""
+    with opened(home) as workspace, workspace.store.write() as connection:
+        people.enable_user(connection, person_at_the_keyboard(), name, now=workspace.clock())
+
+
 def _show(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     table = grid(*(column.removesuffix("_at").replace("_", " ").capitalize() for column in columns))
     for row in rows:

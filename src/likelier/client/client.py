@@ -194,6 +194,20 @@ class Client:
         """What was done, newest first; `actor`, `action`, `object_type`, `object_id`, `since` and `until` choose."""
         return self._every(wire.AuditEntry, "/audit", **wanted)
 
+    def users(self) -> Iterator[wire.User]:
+        return self._every(wire.User, "/users")
+
+    def user(self, name: str) -> wire.User:
+        return self._get(wire.User, f"/users/{_quoted(name)}")
+
+    def create_user(self, name: str, role: str, password: str) -> wire.User:
+        return self._post(wire.User, "/users", {"name": name, "role": role, "password": password})
+
+    def edit_user(self, name: str, **changes: Any) -> wire.User:
+        """Give a user another `role` or `password`, or shut it out (`disabled`)."""
+        answer = self._ask("PATCH", f"/users/{_quoted(name)}", json=changes)
+        return wire.User.model_validate_json(answer.content)
+
     def tokens(self) -> Iterator[wire.Token]:
         return self._every(wire.Token, "/tokens")
 
