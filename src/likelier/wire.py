@@ -297,7 +297,14 @@ class Identity(Answer):
 class Cut(BaseModel):
     """A link that is wrong or, with `cut: false`, is not."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"a": {"namespace": "ECID", "id": "7f1a"}, "b": {"namespace": "CRMID", "id": "c17"}, "cut": True}
+            ]
+        },
+    )
 
     a: Identity
     b: Identity

@@ -9,7 +9,7 @@ from likelier.runs.records import WHEN_DUE, State
 from likelier.service.instances import save_instance
 from likelier.service.retraining import models_in_use, plan, roll_back
 from likelier.service.runs import claim, start_run
-from likelier.store import outcomes
+from likelier.store import audit, outcomes
 from likelier.store import runs as records
 from likelier.store.runs import Ledger
 
@@ -165,6 +165,9 @@ def test_rolling_back_leads_to_the_model_before_and_once_more_to_the_one_after(w
         assert (chosen["run"], chosen["due"], run.model_run) == (wanted.id, False, wanted.id)
         assert run.decision == f"Rolled back to the model of {wanted.as_of.day} {wanted.as_of:%b %Y}."
         assert history(days + 1)[0]["run"] == wanted.id
+    with workspace.store.read() as connection:
+        told = [entry.after for entry in audit.page(connection, audit.Filter(action="instance.roll_back"))]
+    assert told == [{"from": first.id, "to": second.id}, {"from": second.id, "to": first.id}]
 
 
 def test_there_is_nothing_to_roll_back_to_before_a_second_model(workspace, ann, history, ask):

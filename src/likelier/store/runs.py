@@ -1,8 +1,4 @@
-"""Runs in the store: their history, and the ledger by which one process at a time carries a run on.
-
-What the stages said is the bulk of a run's record. It comes with a run that is asked for by itself (:func:`find`,
-:func:`beginning_with`, :func:`active`), and not with lists.
-"""
+"""Runs in the store: their history, and the ledger by which one process at a time carries a run on."""
 
 from __future__ import annotations
 
@@ -37,12 +33,11 @@ _ON_PROFILES = (
     .where((instances.c.profile_enabled & instances.c.deleted_at.is_(None)) | instances.c.kept_run.is_not(None))
     .order_by(instances.c.kept_run.is_not(None), instances.c.name)
 )
-_BRIEF = (
-    sa.select(*(column for column in runs.c if column is not runs.c.stages), instances.c.name.label("instance"))
+_EVERY = (
+    sa.select(runs, instances.c.name.label("instance"))
     .join(instances, instances.c.id == runs.c.instance_id)
     .order_by(runs.c.queued_at.desc(), runs.c.id.desc())
 )
-_WHOLE = _BRIEF.add_columns(runs.c.stages)
 
 
 def _newest_of_each(*states: State) -> sa.Select[Any]:
@@ -50,7 +45,7 @@ def _newest_of_each(*states: State) -> sa.Select[Any]:
     conditions = [each.c.instance_id == instances.c.id, *(each.c.state == state for state in states)]
     mine = sa.select(each.c.id).where(*conditions).order_by(each.c.queued_at.desc(), each.c.id.desc()).limit(1)
     wanted = instances.c.id.in_(sa.bindparam("ids", expanding=True))
-    return _BRIEF.where(wanted, runs.c.id == mine.correlate(instances).scalar_subquery())
+    return _EVERY.where(wanted, runs.c.id == mine.correlate(instances).scalar_subquery())
 
 
 _NEWEST, _NEWEST_PUBLISHED = _newest_of_each(), _newest_of_each(State.SUCCESS)
@@ -91,12 +86,12 @@ def queue(connection: Connection, run: Run) -> bool:
 
 
 def find(connection: Connection, run_id: str) -> Run | None:
-    return _only(_all(connection, runs.c.id == run_id, whole=True))
+    return _only(_all(connection, runs.c.id == run_id))
 
 
 def active(connection: Connection, instance_id: str) -> Run | None:
     """The run of an instance that is queued or running; there is one at most."""
-    return _only(_all(connection, runs.c.instance_id == instance_id, runs.c.state.in_(_ACTIVE), whole=True))
+    return _only(_all(connection, runs.c.instance_id == instance_id, runs.c.state.in_(_ACTIVE)))
 
 
 def published(connection: Connection, instance_id: str) -> Run | None:
@@ -153,7 +148,7 @@ def history(
 
 def beginning_with(connection: Connection, prefix: str) -> list[Run]:
     """Runs whose id begins so; people type the first characters."""
-    return _all(connection, runs.c.id.startswith(prefix, autoescape=True), limit=2, whole=True)
+    return _all(connection, runs.c.id.startswith(prefix, autoescape=True), limit=2)
 
 
 def read_insights(connection: Connection, run_id: str) -> dict[str, Any] | None:
@@ -307,10 +302,8 @@ def _only(found: list[Run]) -> Run | None:
     return found[0] if found else None
 
 
-def _all(
-    connection: Connection, *conditions: sa.ColumnElement[bool], limit: int | None = None, whole: bool = False
-) -> list[Run]:
-    query = (_WHOLE if whole else _BRIEF).where(*conditions).limit(limit)
+def _all(connection: Connection, *conditions: sa.ColumnElement[bool], limit: int | None = None) -> list[Run]:
+    query = _EVERY.where(*conditions).limit(limit)
     return [_run(row) for row in connection.execute(query)]
 
 
@@ -331,7 +324,7 @@ def _run(row: Any) -> Run:
         started_at=row.started_at,
         finished_at=row.finished_at,
         progress=Progress(row.stage, row.fraction or 0.0, row.rows or 0) if row.stage else None,
-        stages=row.stages if "stages" in row._fields else {},
+        stages=row.stages,
         timings=row.timings,
         scored=row.scored,
         auc=row.auc,
