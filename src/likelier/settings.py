@@ -56,6 +56,13 @@ class Settings:
 
     webhook_secret: str = _row("", "Secret under which the batches of webhooks are signed.", secret=True)
 
+    alert_webhook: str = _row("", "Address that alerts are posted to, signed with the webhook secret.", secret=True)
+    alert_email: str = _row("", "Addresses that alerts are mailed to, with commas between.")
+    alert_sender: str = _row("likelier@localhost", "Address that alerts are mailed from.")
+    smtp_url: str = _row("", "Mail server: smtp://USER:PASSWORD@HOST:587, or smtps://.", secret=True)
+    quiet_hours: str = _row("", "Hours in which no alert is sent, such as 22-7 Europe/Berlin; they wait.")
+    missed_hours: float = _row(6.0, "Hours after which a scheduled run that has not begun counts as missed.")
+
     keep_events_days: int = _row(0, "Days that events are kept by a server or `likelier retention`; 0: for ever.")
     keep_scores_days: int = _row(0, "Days that scores are kept by a server or `likelier retention`; 0: for ever.")
 

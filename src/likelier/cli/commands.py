@@ -12,6 +12,7 @@ import typer
 from likelier.access.identity import person_at_the_keyboard
 from likelier.cli import judging
 from likelier.cli.access import tokens, users
+from likelier.cli.alerts import alerts
 from likelier.cli.exports import exports
 from likelier.cli.frame import (
     WORK_FAILED,
@@ -49,7 +50,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for group in (exports, links, privacy, segments, tokens, users):
+for group in (alerts, exports, links, privacy, segments, tokens, users):
     app.add_typer(group)
 for command in (doctor, backup, restore, audit, retention):
     app.command()(command)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -44,17 +44,50 @@ def deliver(
     with httpx.Client(timeout=patience, follow_redirects=False) as http:
         for number, (rows, last) in enumerate(_batches(reader, size)):
             body = orjson.dumps({"delivery": key, "batch": number, "last": last, "rows": rows})
-            for attempt in range(attempts):
-                moment = str(int(clock()))
-                trouble = _send(http, url, body, _headers(secret, f"{key}-{number}", moment, body))
-                if trouble is None:
-                    break
-                if attempt + 1 < attempts:
-                    wait(FIRST_WAIT * 2**attempt)
-            else:
+            trouble = _persistently(http, url, secret, f"{key}-{number}", body, attempts, wait, clock)
+            if trouble:
                 raise TransientError(f"The webhook acknowledged {sent:,} rows and then failed: {trouble}.")
             sent += len(rows)
     return sent
+
+
+def post(
+    url: str,
+    secret: str,
+    key: str,
+    document: Mapping[str, Any],
+    *,
+    attempts: int = 2,
+    patience: float = 10.0,
+    wait: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.time,
+) -> None:
+    """Send one document, signed and named as batches are."""
+    with httpx.Client(timeout=patience, follow_redirects=False) as http:
+        trouble = _persistently(http, url, secret, key, orjson.dumps(document), attempts, wait, clock)
+    if trouble:
+        raise TransientError(f"The webhook failed: {trouble}.")
+
+
+def _persistently(
+    http: httpx.Client,
+    url: str,
+    secret: str,
+    key: str,
+    body: bytes,
+    attempts: int,
+    wait: Callable[[float], None],
+    clock: Callable[[], float],
+) -> str | None:
+    """Send until it is acknowledged; answer what the trouble was the last time."""
+    trouble = None
+    for attempt in range(attempts):
+        trouble = _send(http, url, body, _headers(secret, key, str(int(clock())), body))
+        if trouble is None:
+            return None
+        if attempt + 1 < attempts:
+            wait(FIRST_WAIT * 2**attempt)
+    return trouble
 
 
 def signature(secret: str, moment: str, body: bytes) -> str:

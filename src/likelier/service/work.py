@@ -17,6 +17,7 @@ from likelier.errors import UsageError
 from likelier.instance import Instance
 from likelier.runs.execute import Bench, carry_on
 from likelier.runs.records import LeaseLostError, Run, Watch
+from likelier.service.alerts import alert_after
 from likelier.service.exports import deliver_after
 from likelier.service.instances import whole_instance
 from likelier.service.profiles import publish_after
@@ -72,6 +73,7 @@ def work_on(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> No
     evaluate_after(workspace, run)
     deliver_after(workspace, run)
     look_after(workspace, run)
+    alert_after(workspace, run)
 
 
 def bench(workspace: Workspace) -> Bench:

@@ -9,6 +9,7 @@ of runs that are over.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 import shutil
@@ -25,6 +26,7 @@ from likelier.errors import LikelierError
 from likelier.logs import write_lines
 from likelier.runs.owners import is_gone, this_process
 from likelier.runs.records import WHEN_DUE, LeaseLostError, Run, State
+from likelier.service.alerts import notice_schedules, send_waiting
 from likelier.service.runs import claim, queue_run
 from likelier.service.workspace import Workspace, open_workspace
 from likelier.settings import PREFIX, ROWS, Settings, read_settings
@@ -34,6 +36,7 @@ from likelier.store import schedules
 from likelier.store.runs import Ledger
 
 LOOK_SECONDS = 1.0
+MINUTE = dt.timedelta(minutes=1)
 YIELDING = 10
 """The niceness of a run's process: whoever asks the server something waits now, a run's result is for later."""
 SCRATCH = ".scratch"
@@ -98,6 +101,7 @@ class Worker:
         self._workspace, self._over = workspace, threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._failures = 0
+        self._tells, self._tells_at = False, workspace.clock()
         self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
 
     def start(self) -> None:
@@ -117,14 +121,27 @@ class Worker:
     def _work(self) -> None:
         while not self._over.wait(LOOK_SECONDS * 2 ** min(self._failures, 5)):
             try:
+                self._look_for_missed()
                 queue_due(self._workspace)
                 self._begin_next()
                 tidy(self._workspace)
                 _let_expire(self._workspace)
+                self._tell_alerts()
             except LikelierError as error:
                 log.warning("Looking for work failed, and is tried again: %s", error)
             except Exception:
                 log.exception("Looking for work failed, and is tried again.")
+
+    def _look_for_missed(self) -> None:
+        """Notice, once a minute, schedules that were missed: before they are caught up."""
+        self._tells = self._tells_at <= self._workspace.clock()
+        if self._tells:
+            self._tells_at = self._workspace.clock() + MINUTE
+            notice_schedules(self._workspace)
+
+    def _tell_alerts(self) -> None:
+        if self._tells:
+            send_waiting(self._workspace)
 
     def _begin_next(self) -> None:
         if self._process:

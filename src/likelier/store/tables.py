@@ -243,6 +243,30 @@ erasures = sa.Table(
     sa.Column("counts", sa.JSON),
 )
 
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("instance_id", sa.String(36), nullable=False),
+    sa.Column("instance", sa.Text, nullable=False),
+    sa.Column("run_id", sa.String(36)),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("words", sa.JSON, nullable=False),
+    sa.Column("noticed_at", Moment, nullable=False),
+    sa.Column("over_at", Moment),
+    sa.Column("sent", sa.JSON, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", Moment),
+    sa.Column("error", sa.Text),
+)
+_lasting = alerts.c.over_at.is_(None)
+# While a matter lasts there is one alert of it: the database itself refuses the second.
+sa.Index(
+    "alerts_lasting", alerts.c.instance_id, alerts.c.key, unique=True, sqlite_where=_lasting, postgresql_where=_lasting
+)
+sa.Index("alerts_waiting", alerts.c.next_at)
+
 exports = sa.Table(
     "exports",
     metadata,
