@@ -64,7 +64,13 @@ def database(request, tmp_path: Path) -> str:
     """The URL of a new, empty database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'likelier.db'}"
-    server = make_url(request.getfixturevalue("postgresql")).set(drivername="postgresql+psycopg")
+    return request.getfixturevalue("on_postgresql")
+
+
+@pytest.fixture
+def on_postgresql(postgresql: str) -> str:
+    """The URL of a new, empty database on PostgreSQL."""
+    server = make_url(postgresql).set(drivername="postgresql+psycopg")
     name = f"test_{next(_count)}"
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

@@ -29,8 +29,8 @@ MOMENT = pa.timestamp("us", "UTC")
 assert FACTOR_TYPE in [field.type.value_type for field in SCHEMA if pa.types.is_list(field.type)]
 
 
-def open_home(home) -> Workspace:
-    settings = read_settings({}, home=home)
+def open_home(home, **changes) -> Workspace:
+    settings = read_settings({}, home=home, **changes)
     ids = itertools.count()
     clock = itertools.count()
     return Workspace(

