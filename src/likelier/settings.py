@@ -54,6 +54,9 @@ class Settings:
         2.0, "Days that events may come in late: figures of an outcome window are provisional until then."
     )
 
+    export_folder: str = _row(
+        "", "Folder below which exports asked for over REST or on the pages may write files. Default: none may."
+    )
     webhook_secret: str = _row("", "Secret under which the batches of webhooks are signed.", secret=True)
 
     alert_webhook: str = _row("", "Address that alerts are posted to, signed with the webhook secret.", secret=True)

@@ -376,6 +376,51 @@ class Erasure(Answer):
     left: list[dict[str, Any]] = Field(description="Where in the store somebody wrote one of the ids.")
 
 
+class Wish(BaseModel):
+    """What is to be delivered where: once or, with a name, after each run that changes it as well."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = Field(None, max_length=200, examples=["warehouse"])
+    segment: str | None = Field(None, description="The members of this segment, or else", examples=["Likely buyers"])
+    instance: str | None = Field(None, description="the latest scores of this instance.")
+    to: str = Field(
+        description="A file's name, an object store's URL, postgresql://... or https://...; ${EXPORT_...} stands for a "
+        "variable of the server.",
+        examples=["https://crm.example.com/hook"],
+    )
+    table: str | None = Field(None, description="The table of a PostgreSQL database.")
+    mode: Literal["replace", "upsert"] = "replace"
+
+
+class Export(Answer):
+    """What is delivered after each run that changes it."""
+
+    id: str
+    name: str
+    segment_id: str | None
+    instance_id: str | None
+    to: str
+    created_at: dt.datetime
+    created_by: str
+
+
+class Delivery(Answer):
+    """One attempt; those with the same key deliver the same rows to the same place."""
+
+    id: str
+    key: str
+    export: str
+    what: str
+    destination: str
+    state: Literal["under way", "delivered", "failed"]
+    started_at: dt.datetime
+    started_by: str
+    finished_at: dt.datetime | None
+    rows: int | None
+    error: str | None
+
+
 class Segment(Answer):
     """A rule that says who belongs, and how many did when it was last evaluated."""
 

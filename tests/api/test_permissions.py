@@ -62,6 +62,7 @@ def filled(path: str) -> str:
         "segment",
         "token_id",
         "user",
+        "export",
     ):
         path = path.replace("{" + name + "}", "x")
     return path

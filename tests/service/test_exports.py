@@ -2,6 +2,8 @@
 
 import json
 import os
+import threading
+from dataclasses import replace
 from subprocess import Popen
 
 import psycopg
@@ -104,6 +106,51 @@ def test_no_secret_is_kept_or_told(home, tmp_path):
 def test_destinations_that_are_none(destination, said):
     with pytest.raises(UsageError, match=said):
         Destination(*destination)
+
+
+@pytest.mark.parametrize(
+    ("url", "folder", "said"),
+    [
+        ("m.csv", "", "LIKELIER_EXPORT_FOLDER"),
+        ("/etc/m.csv", "/srv", "Write a name"),
+        ("file:///etc/m.csv", "/srv", "Write a name"),
+        ("a/../../m.csv", "/srv", "no '..'"),
+        ("${EXPORT_ROOT}/../m.csv", "/srv", "no '..'"),
+        ("https://h/${LIKELIER_WEBHOOK_SECRET}", "/srv", "LIKELIER_WEBHOOK_SECRET is not for exports"),
+        ("https://h/$HOME", "/srv", "HOME is not for exports"),
+    ],
+)
+def test_what_somebody_elsewhere_may_not_name(url, folder, said):
+    with pytest.raises(UsageError, match=said):
+        Destination(url).confined(folder)
+
+
+def test_what_somebody_elsewhere_may_name():
+    assert Destination("a/m.csv").confined("/srv").url == "/srv/a/m.csv"
+    for url in ("s3://b/m.csv", "https://h/${EXPORT_KEY}", "$EXPORT_PLACE"):
+        assert Destination(url).confined("").url == url
+
+
+def test_nobody_waits_for_a_delivery_and_what_is_refused_before_it_begins_is_said(home, tmp_path):
+    with pytest.raises(UnknownNameError, match="no segment 'Unlikely'"):
+        exports.start_export(home, ANN, None, Asked(segment="Unlikely"), Destination("s3://b/m.csv"))
+    settings = replace(home.settings, export_folder=str(tmp_path))
+    begun = exports.start_export(
+        replace(home, settings=settings), ANN, "files", Asked(segment="Likely"), Destination("m.csv")
+    )
+    over()
+    assert (begun["state"], begun["rows"]) == ("under way", None)
+    ended = exports.list_deliveries(home, segment="Likely")
+    assert [(one["id"], one["state"], one["rows"]) for one in ended] == [(begun["id"], "delivered", 2)]
+    assert exports.list_deliveries(home, segment="Other") == exports.list_deliveries(home, after=begun["id"]) == []
+    assert (tmp_path / "m.csv").read_text().replace('"', "").split() == ["namespace,id", "CRMID,a", "CRMID,b"]
+
+
+def over():
+    """Be there when what is delivered in threads is over."""
+    for thread in threading.enumerate():
+        if thread.name == "delivery":
+            thread.join()
 
 
 def test_a_variable_that_is_not_there_and_a_webhook_without_a_secret(home):

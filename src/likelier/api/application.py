@@ -11,6 +11,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 from likelier.access.provider import provider_of
 from likelier.api.document import document, name_of
 from likelier.api.envelope import Envelope
+from likelier.api.exports import exports
 from likelier.api.frame import tell_problems
 from likelier.api.operations import operations
 from likelier.api.people import people
@@ -39,6 +40,7 @@ def make_app(workspace: Workspace) -> FastAPI:
     tell_problems(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=PACKED)
     app.include_router(routes)
+    app.include_router(exports)
     app.include_router(people)
     app.include_router(privacy)
     app.include_router(doors)

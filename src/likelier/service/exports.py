@@ -7,6 +7,9 @@ for variables of the environment, so what is kept holds no password.
 Each attempt is recorded with its outcome. Its key follows from what is delivered (a run's scores, a segment's snapshot)
 and where, so whoever attempts the same again continues the same delivery. Deliveries after a run have a process of
 their own: neither that run nor the next one waits for a destination.
+
+Whoever asks over REST or on the pages is not at this machine: files are written below the setting `export_folder`
+alone, other variables than those that begin with EXPORT_ are not read, and nobody waits for the destination.
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ import string
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +54,8 @@ from likelier.store.exports import Delivery, Export
 
 log = logging.getLogger(__name__)
 WEB = ("http", "https")
+OBJECT_STORES = ("s3", "gs", "gcs", "abfs", "abfss")
+FOR_EXPORTS = "EXPORT_"
 MODES = ("replace", "upsert")
 
 
@@ -63,6 +70,8 @@ class Destination:
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise UsageError(f"'{self.mode}' is no way to fill a table. Write replace or upsert.")
+        if not _is_url(self.url) or not (self.table or "").isprintable():
+            raise UsageError(f"'{self.url}' is no destination.")
         if self.url.startswith("$"):  # what it is turns out when the variable is read
             return
         if (self.table is not None) != self.is_database:
@@ -104,12 +113,37 @@ class Destination:
         if found and not found.startswith("$"):
             raise UsageError("A destination that is kept holds no password: put it into a variable and write ${NAME}.")
 
+    def confined(self, folder: str) -> Destination:
+        """Give it as somebody elsewhere may name it, files below a folder; refuse what only this machine may do."""
+        names = string.Template(self.url).get_identifiers()
+        if others := [name for name in names if not name.startswith(FOR_EXPORTS)]:
+            raise UsageError(
+                f"The variable {others[0]} is not for exports: its name does not begin with {FOR_EXPORTS}."
+            )
+        if ".." in self.url:
+            raise UsageError("A destination holds no '..' here.")
+        if self.url.startswith("$") or self.is_database or self.is_web or self.scheme in OBJECT_STORES:
+            return self
+        if self.scheme or Path(self.url).is_absolute():
+            raise UsageError(f"'{self.place}' cannot be written from here. Write a name, such as members.csv.")
+        if not folder:
+            raise UsageError("No files can be written from here: the server has no LIKELIER_EXPORT_FOLDER.")
+        return Destination(str(Path(folder) / self.url), self.table, self.mode)
+
     def resolved(self) -> Destination:
         try:
             url = string.Template(self.url).substitute(os.environ)
         except (KeyError, ValueError) as error:
             raise UsageError(f"The destination names {error}, which is no variable of the environment.") from None
         return Destination(url, self.table, self.mode)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        urlsplit(text)
+    except ValueError:  # an address in brackets that is none
+        return False
+    return text.isprintable()
 
 
 @dataclass(frozen=True)
@@ -131,6 +165,43 @@ def export_once(workspace: Workspace, actor: Actor, asked: Asked, destination: D
 
 def add_export(workspace: Workspace, actor: Actor, name: str, asked: Asked, destination: Destination) -> dict[str, Any]:
     """Deliver now, and after each run that changes what is delivered."""
+    _keep(workspace, actor, name, asked, destination)
+    return send_export(workspace, actor, name)
+
+
+def start_export(
+    workspace: Workspace, actor: Actor, name: str | None, asked: Asked, destination: Destination
+) -> dict[str, Any]:
+    """Begin to deliver as somebody elsewhere asks, now or, with a name, now and after each run; answer the delivery."""
+    to = destination.confined(workspace.settings.export_folder)
+    if name is not None:
+        _keep(workspace, actor, name, asked, to)
+        return start_sending(workspace, actor, name)
+    to.refuse_secrets()
+    return _begun(lambda begun: _deliver(workspace, actor, "", asked, to, begun))
+
+
+def start_sending(workspace: Workspace, actor: Actor, name: str) -> dict[str, Any]:
+    """Begin to deliver what an export delivers; answer the delivery."""
+    return _begun(lambda begun: send_export(workspace, actor, name, begun))
+
+
+def _begun(deliver: Callable[[Callable[[Delivery], None]], Any]) -> dict[str, Any]:
+    """Deliver in a thread, and wait no longer than until that is recorded as begun."""
+    begun: Future[Delivery] = Future()
+
+    def work() -> None:
+        try:
+            deliver(begun.set_result)
+        except BaseException as error:  # noqa: BLE001 - what came of a delivery that has begun is recorded
+            if not begun.done():
+                begun.set_exception(error)
+
+    threading.Thread(target=work, name="delivery", daemon=True).start()
+    return _told(begun.result())
+
+
+def _keep(workspace: Workspace, actor: Actor, name: str, asked: Asked, destination: Destination) -> None:
     if not name.strip() or not name.isprintable():
         raise UsageError(f"'{name}' is no name for an export.")
     destination.refuse_secrets()
@@ -147,16 +218,20 @@ def add_export(workspace: Workspace, actor: Actor, name: str, asked: Asked, dest
         stored.add(connection, made)
         told = {"to": destination.place, "segment": asked.segment, "instance": asked.instance}
         record(connection, actor, "export.create", Thing("export", made.id, name), now=made.created_at, after=told)
-    return send_export(workspace, actor, name)
 
 
-def send_export(workspace: Workspace, actor: Actor, name: str) -> dict[str, Any]:
-    """Deliver what an export delivers, as it is now."""
+def _unheard(_: Delivery) -> None:
+    """Nobody waits for a delivery to begin."""
+
+
+def send_export(
+    workspace: Workspace, actor: Actor, name: str, begun: Callable[[Delivery], None] = _unheard
+) -> dict[str, Any]:
+    """Deliver what an export delivers, as it is now; `begun` hears of the beginning."""
     with workspace.store.read() as connection:
         found = stored.get(connection, name)
-    return _deliver(
-        workspace, actor, found.name, Asked(found.segment_id, found.instance_id), Destination(**found.destination)
-    )
+    asked = Asked(found.segment_id, found.instance_id)
+    return _deliver(workspace, actor, found.name, asked, Destination(**found.destination), begun)
 
 
 def remove_export(workspace: Workspace, actor: Actor, name: str) -> None:
@@ -164,7 +239,7 @@ def remove_export(workspace: Workspace, actor: Actor, name: str) -> None:
     with workspace.store.write() as connection:
         found = stored.get(connection, name)
         stored.remove(connection, found.id)
-        record(connection, actor, "export.delete", Thing("export", found.id, name), now=workspace.clock())
+        record(connection, actor, "export.delete", Thing("export", found.id, found.name), now=workspace.clock())
 
 
 def list_exports(workspace: Workspace) -> list[dict[str, Any]]:
@@ -172,14 +247,26 @@ def list_exports(workspace: Workspace) -> list[dict[str, Any]]:
     with workspace.store.read() as connection:
         found = stored.every(connection)
     return [
-        {"name": one.name, "to": Destination(**one.destination).place, "created_by": one.created_by} for one in found
+        {
+            "id": one.id,
+            "name": one.name,
+            "segment_id": one.segment_id,
+            "instance_id": one.instance_id,
+            "to": Destination(**one.destination).place,
+            "created_at": one.created_at.isoformat(),
+            "created_by": one.created_by,
+        }
+        for one in found
     ]
 
 
-def list_deliveries(workspace: Workspace, limit: int = 100) -> list[dict[str, Any]]:
-    """What was delivered, newest first."""
+def list_deliveries(
+    workspace: Workspace, limit: int = 100, *, after: str | None = None, segment: str | None = None
+) -> list[dict[str, Any]]:
+    """What was delivered, newest first; of a segment alone, or what came before a delivery, when told."""
+    what = None if segment is None else f"segment '{segment}'"
     with workspace.store.read() as connection:
-        return [_told(one) for one in stored.newest(connection, limit)]
+        return [_told(one) for one in stored.newest(connection, limit, after=after, what=what)]
 
 
 def deliver_after(workspace: Workspace, run: Run) -> None:
@@ -208,7 +295,14 @@ def _concerned(workspace: Workspace, instance_id: str) -> list[str]:
     return [one.name for one in found if one.instance_id == instance_id or one.segment_id in reached]
 
 
-def _deliver(workspace: Workspace, actor: Actor, name: str, asked: Asked, destination: Destination) -> dict[str, Any]:
+def _deliver(
+    workspace: Workspace,
+    actor: Actor,
+    name: str,
+    asked: Asked,
+    destination: Destination,
+    heard: Callable[[Delivery], None] = _unheard,
+) -> dict[str, Any]:
     with _opened(workspace, asked) as (what, source, rows):
         key = hashlib.sha256("\0".join((source, destination.url, destination.table or "")).encode()).hexdigest()[:32]
         begun = Delivery(
@@ -225,6 +319,7 @@ def _deliver(workspace: Workspace, actor: Actor, name: str, asked: Asked, destin
                 now=begun.started_at,
                 after=told,
             )
+        heard(begun)
         try:
             count = _send(workspace, destination.resolved(), key, rows)
         except BaseException as error:

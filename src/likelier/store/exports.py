@@ -60,10 +60,12 @@ def every(connection: Connection) -> list[Export]:
 
 
 def get(connection: Connection, name: str) -> Export:
-    found = {export.name: export for export in every(connection)}
-    if name not in found:
-        raise UnknownNameError("export", name, found)
-    return found[name]
+    """Find an export by its name or id."""
+    known = every(connection)
+    found = next((export for export in known if name in {export.name, export.id}), None)
+    if found is None:
+        raise UnknownNameError("export", name, [export.name for export in known])
+    return found
 
 
 def remove(connection: Connection, export_id: str) -> None:
@@ -78,6 +80,16 @@ def end(connection: Connection, delivery: Delivery) -> None:
     connection.execute(sa.update(deliveries).where(deliveries.c.id == delivery.id).values(vars(delivery)))
 
 
-def newest(connection: Connection, limit: int = 100) -> list[Delivery]:
+def newest(
+    connection: Connection, limit: int = 100, *, after: str | None = None, what: str | None = None
+) -> list[Delivery]:
+    """The newest deliveries, newest first; those before one of an id, or of one thing alone, when told."""
     query = sa.select(deliveries).order_by(deliveries.c.started_at.desc(), deliveries.c.id.desc()).limit(limit)
+    if what is not None:
+        query = query.where(deliveries.c.what == what)
+    if after is not None:
+        last = connection.execute(sa.select(deliveries.c.started_at).where(deliveries.c.id == after)).scalar()
+        if last is None:
+            raise UnknownNameError("delivery", after, [])
+        query = query.where(sa.tuple_(deliveries.c.started_at, deliveries.c.id) < (last, after))
     return [Delivery(**row) for row in connection.execute(query).mappings()]
