@@ -14,7 +14,8 @@ from likelier.ui import Visitor, mount
 
 def visitor(request: Request) -> Visitor | None:
     who = request.cookies.get("who", "ann")
-    return None if who == "stranger" else Visitor(Actor(who), may_manage=who == "ann", may_audit=who == "ann")
+    ann = who == "ann"
+    return None if who == "stranger" else Visitor(Actor(who), may_manage=ann, may_audit=ann, may_deliver=ann)
 
 
 def serve(home: str, port: int) -> None:

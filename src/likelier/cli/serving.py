@@ -62,7 +62,8 @@ def _visitor(workspace: Workspace, request: Request) -> Visitor | None:
     actor = visitor_of(workspace, request)
     if actor is None or not _sees(actor, request.url.path):
         return None
-    return Visitor(actor, actor.may(Permission.MANAGE), actor.may(Permission.AUDIT), signs_in=True)
+    manage, audit, admin = (actor.may(one) for one in (Permission.MANAGE, Permission.AUDIT, Permission.ADMIN))
+    return Visitor(actor, manage, audit, admin, signs_in=True)
 
 
 def _sees(actor: Actor, path: str) -> bool:

@@ -28,6 +28,7 @@ from likelier.service.suggest import RuleChoices, common_values, rule_choices
 from likelier.ui import frame
 from likelier.ui.figures import numbers
 from likelier.ui.language import _, count, said
+from likelier.ui.pages.deliveries import deliveries
 from likelier.ui.parts import (
     action,
     answer_of,
@@ -138,6 +139,7 @@ def _one(site: Site, visitor: Visitor, found: Found) -> None:
             text(_("Size over time"), "h2")
             rows = [[day(each["at"]), count(each["size"])] for each in found["counts"]]
             numbers([_("Counted"), _("People")], rows)
+    deliveries(site, visitor, found)
 
 
 def _members(found: Found, page: Found) -> None:
