@@ -13,6 +13,7 @@ from likelier.backend import DuckDB
 from likelier.datasets import Dataset
 from likelier.events.schema import fields_of, namespaces_of
 from likelier.identity import components
+from likelier.identity.graph import around, rows_of
 from likelier.identity.links import links, node, person_of
 from likelier.identity.persons import persons, stands_for
 from likelier.timespan import DAY, UTC
@@ -152,7 +153,31 @@ def test_every_cut_off_is_a_walk_over_the_links_known_before_it(engine, tmp_path
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(components, "MOST_LINKED", 3)
         found = resolved(engine, tmp_path_factory.mktemp("work"), table("\n".join(lines)), cut_offs)
-    assert found == [walked([line.split() for line in lines], cut_off) for cut_off in cut_offs]
+        assert found == [walked([line.split() for line in lines], cut_off) for cut_off in cut_offs]
+        events = table("\n".join(lines))
+        for cut_off, people in zip(cut_offs, found, strict=True):
+            assert alone(events, cut_off) == people
+
+
+def alone(events, cut_off):
+    """The same of each id by itself, as one person is looked up."""
+    dataset = Dataset("web", "events", fields_of(events.schema), namespaces_of(events.schema), 0)
+
+    def find(namespace, one):
+        column = f"identityMap.{namespace}"
+        rows = events.select([column, f"{column}.others"] if namespace == "ECID" else [column]).to_pylist()
+        carried = [row[column] == one or one in (row.get(f"{column}.others") or ()) for row in rows]
+        return [(dataset, events.filter(pa.array(carried)))]
+
+    people = {}
+    for one in {one for one in events["identityMap.CRMID"].to_pylist() if one}:
+        person = around(find, node("CRMID", one), [], day(cut_off))
+        who = person.stands("CRMID")
+        rows = rows_of(person, find, "CRMID", who)["web"]
+        assert set(rows["identityMap.CRMID"].to_pylist()) <= {who}
+        assert len(set(rows["_id"].to_pylist())) == len(rows)
+        assert people.setdefault(who, set(rows["_id"].to_pylist())) == set(rows["_id"].to_pylist())
+    return people
 
 
 def walked(rows, cut_off):

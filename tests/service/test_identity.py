@@ -1,15 +1,19 @@
 """Links, looked at and cut."""
 
+from types import SimpleNamespace
+
 import pyarrow as pa
 import pytest
-from tests.service.segment_shop import ANN, MOMENT, NEWEST, open_home, put_events
+from tests.service.segment_shop import ANN, MOMENT, NEWEST, add_instance, add_scores, open_home, put_events
 from tests.service.test_privacy import traces
 
+from likelier.conditions.goals import Population
 from likelier.errors import UnknownNameError, UsageError
 from likelier.identity import components
-from likelier.service import privacy
+from likelier.service import ondemand, privacy
 from likelier.service.identity import cut_link, find_links
 from likelier.store import audit
+from likelier.timespan import DAY
 
 
 @pytest.fixture
@@ -61,6 +65,22 @@ def test_a_hub_is_told_and_joins_nobody(home, monkeypatch):
     monkeypatch.setattr(components, "MOST_LINKED", 1)
     found = find_links(home, "CRMID", "b")
     assert (ids(found), found["hubs"]) == ({"b"}, [{"namespace": "CRMID", "id": "b", "neighbours": 2}])
+
+
+def test_on_demand_a_person_is_scored_by_any_id_on_all_that_was_known_then(home, tmp_path, monkeypatch):
+    add_scores(home, add_instance(home, datasets=["shop", "home"], stitch=True), {"a": 90.0}, tmp_path)
+    asked = []
+    scorer = SimpleNamespace(
+        score=lambda *given: asked.append(given), question=SimpleNamespace(population=Population())
+    )
+    monkeypatch.setattr(ondemand, "_scorer", lambda *_: scorer)
+    for moment in (NEWEST, NEWEST + DAY):  # the tablet is seen with both at the newest moment
+        for namespace, one in (("ECID", "cookie-b"), ("CRMID", "b")):
+            assert not ondemand.score_now(home, namespace, one, "Buy again", as_of=moment)["eligible"]
+    found = [
+        (who, sorted(one for table in rows.values() for one in table["_id"].to_pylist())) for who, rows, _ in asked
+    ]
+    assert found == [("b", ["one2", "y", "z"])] * 2 + [("a", ["one0", "one1", "one2", "x", "y", "z"])] * 2
 
 
 def test_who_is_deleted_is_deleted_from_the_cuts(home):

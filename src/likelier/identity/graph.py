@@ -44,6 +44,15 @@ class Around:
     hubs: Mapping[str, int]
     cut: Collection[tuple[str, str]]
 
+    def stands(self, namespace: str) -> str | None:
+        """Give the id of a namespace that stands for the person: the one that was linked first, the least of equals."""
+        named = sorted(one for one in self.ids if parted(one)[0] == namespace)
+        return parted(min(named, key=self._since))[1] if named else None
+
+    def _since(self, name: str) -> dt.datetime:
+        told = (seen.first for pair, seen in self.links.items() if name in pair and pair not in self.cut)
+        return min(told, default=dt.datetime.max.replace(tzinfo=dt.UTC))
+
 
 def around(find: Find, start: str, cuts: Collection[tuple[str, str]], before: dt.datetime | None = None) -> Around:
     """Walk from an id to all that are linked with it, before a moment if told; hubs and cut links lead nowhere."""
@@ -93,6 +102,36 @@ def _pairs(dataset: Dataset, row: Mapping[str, Any]) -> Iterator[tuple[str, str]
             if names_somebody(first) and names_somebody(further):
                 one, other = node(namespace, first), node(namespace, further)
                 yield (min(one, other), max(one, other))
+
+
+def rows_of(found: Around, find: Find, namespace: str, stands: str) -> dict[str, pa.Table]:
+    """Give the rows that count for a person by dataset, all under the id that stands for them.
+
+    It is what :mod:`.persons` gathers of everybody at once, of datasets that all have the namespace.
+    """
+    column = f"{IDENTITY}{namespace}"
+    gathered: dict[str, list[pa.Table]] = {}
+    for one in found.ids:
+        for dataset, rows in find(*parted(one)):
+            order = [namespace, *(other for other in dataset.namespaces if other != namespace)]
+            counts = [_counts_for(row, order) == one for row in rows.select(_identities(rows)).to_pylist()]
+            mine = rows.filter(pa.array(counts, pa.bool_()))
+            place = rows.column_names.index(column)
+            name = pa.scalar(stands, rows.schema.field(place).type)
+            gathered.setdefault(dataset.name, []).append(mine.set_column(place, column, pa.repeat(name, len(mine))))
+    return {name: pa.concat_tables(tables) for name, tables in gathered.items()}
+
+
+def _identities(rows: pa.Table) -> list[str]:
+    return [name for name in rows.column_names if name.startswith(IDENTITY)]
+
+
+def _counts_for(row: Mapping[str, Any], order: Sequence[str]) -> str | None:
+    """Name the id that a row counts for: the first in an order of namespaces."""
+    for namespace in order:
+        if names_somebody(one := row.get(f"{IDENTITY}{namespace}")):
+            return node(namespace, one)
+    return None
 
 
 def names_somebody(identity: str | None) -> bool:

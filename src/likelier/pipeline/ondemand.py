@@ -58,7 +58,11 @@ class Scorer:
         schemas: Mapping[str, pa.Schema],
         engine: Engine,
     ) -> Scorer:
-        """Load what a run left (:func:`~likelier.pipeline.stages.scorer_files`), for datasets as they are now."""
+        """Load what a run left (:func:`~likelier.pipeline.stages.scorer_files`), for datasets as they are now.
+
+        Where ids are stitched, the rows of a person are gathered under one id before they are given here.
+        """
+        instance = instance.model_copy(update={"stitch": False})
         model = artifact.load(folder)
         bound: list[reading.Source] = []
 

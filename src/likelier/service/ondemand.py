@@ -14,6 +14,9 @@ import pyarrow as pa
 
 from likelier.datasets import Dataset, open_dataset, person_rows
 from likelier.errors import UsageError
+from likelier.identity.cuts import cut_links
+from likelier.identity.graph import MOST_SHOWN, around, rows_of
+from likelier.identity.links import node
 from likelier.instance import Instance
 from likelier.lake import Lake
 from likelier.profiles.published import fetch_scorer, find_scores
@@ -53,14 +56,17 @@ def score_now(
         asked = whole_instance(connection, found, run.version)
     if not found.profile_enabled:
         raise UsageError(f"'{found.name}' keeps its scores off the profiles: its profile toggle is off.")
-    if namespace != asked.namespace:
+    if namespace != asked.namespace and not asked.stitch:
         raise UsageError(f"'{found.name}' scores people by their {asked.namespace}, not by their {namespace}.")
-    if asked.stitch:
-        raise UsageError(f"'{found.name}' stitches ids, which is not done on demand yet.")
     datasets = [open_dataset(workspace.lake, name) for name in asked.datasets]
     moment = as_of or _newest_midnight(workspace, datasets)
     scorer = _scorer(workspace.lake, run, asked, datasets)
-    score = scorer.score(identity, _rows(workspace, datasets, namespace, identity), moment)
+    rows: dict[str, Any]
+    if asked.stitch:
+        identity, rows = _stitched(workspace, datasets, asked.namespace, (namespace, identity), moment)
+    else:
+        rows = _rows(workspace, datasets, namespace, identity)
+    score = scorer.score(identity, rows, moment) if rows else None
     return {
         "instance": found.name,
         "instance_id": found.id,
@@ -96,6 +102,28 @@ def _rows(workspace: Workspace, datasets: Sequence[Dataset], namespace: str, ide
             )
             for dataset in datasets
         }
+
+
+def _stitched(
+    workspace: Workspace, datasets: Sequence[Dataset], namespace: str, asked: tuple[str, str], before: dt.datetime
+) -> tuple[str, dict[str, Any]]:
+    """Give the id that stands for a person, by the links known before a moment, and their rows; none for nobody."""
+    with engine_when_needed(workspace) as engine:
+
+        @cache
+        def find(name: str, one: str) -> list[tuple[Dataset, pa.Table]]:
+            knowing = [dataset for dataset in datasets if name in dataset.namespaces]
+            return [(dataset, person_rows(engine, workspace.lake, dataset, name, one)) for dataset in knowing]
+
+        found = around(find, node(*asked), cut_links(workspace.lake), before)
+        if len(found.ids) >= MOST_SHOWN:
+            raise UsageError(
+                f"{len(found.ids)} ids and more are linked with it: look at them with likelier links show."
+            )
+        stands = found.stands(namespace)
+        if stands is None:
+            return asked[1], {}
+        return stands, rows_of(found, find, namespace, stands)
 
 
 def _newest_midnight(workspace: Workspace, datasets: Sequence[Dataset]) -> dt.datetime:
