@@ -129,7 +129,8 @@ def _identities(rows: pa.Table) -> list[str]:
 def _counts_for(row: Mapping[str, Any], order: Sequence[str]) -> str | None:
     """Name the id that a row counts for: the first in an order of namespaces."""
     for namespace in order:
-        if names_somebody(one := row.get(f"{IDENTITY}{namespace}")):
+        one = row.get(f"{IDENTITY}{namespace}")
+        if one is not None and names_somebody(one):
             return node(namespace, one)
     return None
 

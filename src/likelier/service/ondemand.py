@@ -117,9 +117,7 @@ def _stitched(
 
         found = around(find, node(*asked), cut_links(workspace.lake), before)
         if len(found.ids) >= MOST_SHOWN:
-            raise UsageError(
-                f"{len(found.ids)} ids and more are linked with it: look at them with likelier links show."
-            )
+            raise UsageError(f"{MOST_SHOWN} ids and more are linked with it. Look at them: likelier links show.")
         stands = found.stands(namespace)
         if stands is None:
             return asked[1], {}
