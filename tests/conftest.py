@@ -24,6 +24,7 @@ hypothesis.settings.load_profile("patient")
 SHARED = ("ui", "pipeline", "cli", "service", "insights")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the workers read the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Hand out whole rooms or files to the workers, never single tests."""
     here = Path(__file__).parent

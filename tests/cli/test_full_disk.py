@@ -4,6 +4,7 @@ The store is a PostgreSQL, as the limit would hold for SQLite's own file too.
 """
 
 import multiprocessing
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -33,7 +34,8 @@ def run_with_files_of(most: int, terminal) -> int:
     sys.path.insert(0, str(Path(__file__).parent))
     from victims import limited  # noqa: PLC0415 - importable by name in the process
 
-    process = processes.Process(target=limited, args=(most, terminal.home, ["run", str(terminal.home / "buy.yaml")]))
+    words = ["run", str(terminal.home / "buy.yaml")]
+    process = processes.Process(target=limited, args=(most, terminal.home, words, dict(os.environ)))
     process.start()
     process.join()
     return process.exitcode

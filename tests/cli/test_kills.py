@@ -1,6 +1,7 @@
 """SIGKILL at random moments of `likelier run`: what it publishes in the end is what an undisturbed run publishes."""
 
 import multiprocessing
+import os
 import random
 import shutil
 import sys
@@ -24,7 +25,8 @@ def test_a_run_killed_at_random_moments_ends_in_the_same_scores(shop, tmp_path):
     before = killed("runs", "Buy again", "--json").json
     moments, seconds = random.Random(7), 3.0
     for _ in range(KILLS):
-        process = processes.Process(target=command, args=(killed.home, ["run", str(killed.home / "buy.yaml")]))
+        words = ["run", str(killed.home / "buy.yaml")]
+        process = processes.Process(target=command, args=(killed.home, words, dict(os.environ)))
         began = time.monotonic()
         process.start()
         process.join(moments.uniform(0.1, seconds))

@@ -79,7 +79,7 @@ def _wait_for(address, server):
     pytest.fail("the pages were not served")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # an event loop goes round while it is there: no other tests may run meanwhile
 def browser():
     expect.set_options(timeout=60_000)
     with sync_playwright() as driver:

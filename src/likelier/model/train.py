@@ -16,7 +16,7 @@ from lightgbm import Booster
 
 from likelier.model.curves import Curves, fit_curves
 
-__all__ = ["Booster", "Learnt", "blended", "fit", "fit_trees", "log_odds", "used_features"]
+__all__ = ["Booster", "Learnt", "blended", "fit", "fit_trees", "log_odds", "parameters", "used_features"]
 
 ROUNDS = 300
 OF_CURVES = 1 / 3  # the part of the curves in the log-odds
@@ -36,6 +36,8 @@ PARAMETERS: dict[str, Any] = {
     "verbose": -1,
 }
 
+WORTH_THREADS = 50_000  # rows; measured on two cores
+
 
 @dataclass(frozen=True)
 class Learnt:
@@ -52,8 +54,14 @@ def fit(matrix: np.ndarray, labels: np.ndarray, *, seed: int) -> Learnt:
 
 def fit_trees(matrix: np.ndarray, labels: np.ndarray, *, seed: int, rounds: int = ROUNDS) -> Booster:
     """Learn log-odds from a matrix (rows, features; NaN is absent) and boolean labels (rows)."""
-    data = lgb.Dataset(matrix, labels.astype(np.float32), params=PARAMETERS, free_raw_data=True)
-    return lgb.train({**PARAMETERS, "seed": seed}, data, num_boost_round=rounds)
+    asked = parameters(len(matrix))
+    data = lgb.Dataset(matrix, labels.astype(np.float32), params=asked, free_raw_data=True)
+    return lgb.train({**asked, "seed": seed}, data, num_boost_round=rounds)
+
+
+def parameters(rows: int) -> dict[str, Any]:
+    """Give the settings of the trees; of few rows one thread learns sooner than several that wait for each other."""
+    return {**PARAMETERS, "num_threads": 1} if rows < WORTH_THREADS else PARAMETERS
 
 
 def used_features(booster: Booster) -> np.ndarray:
