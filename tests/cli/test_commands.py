@@ -141,7 +141,7 @@ def test_check_shows_the_windows_and_the_floors(shop):
 
 def test_runs_tell_their_history(shop):
     (run,) = shop("runs", "Buy again", "--json").json
-    assert set(run) == {"id", "instance", "state", "started_at", "finished_at", "scored", "auc", "error"}
+    assert set(run) == {"id", "instance", "state", "started_at", "finished_at", "scored", "auc", "error", "decision"}
     assert (run["instance"], run["state"], run["error"]) == ("Buy again", "success", None)
     assert run["auc"] > 0.65
     assert "success" in shop("runs").out
