@@ -43,6 +43,8 @@ def without(counts, first, count):
         (without(STEADY, 77, 7), None, []),  # the end of the data is no gap in it
         (STEADY, without(STEADY, 40, 3), [("02-10", 3, True)]),
         (without(STEADY, 40, 7), without(STEADY, 40, 7), [("02-10", 7, False)]),  # told once
+        ([9, *[0] * 20, *STEADY], None, []),  # the data has not begun in earnest
+        ([*[90] * 40, *[2] * 9, *[30] * 40], None, [("02-10", 9, False)]),  # less came afterwards
         ([50, 50, 50, 50, 50, 0, 0] * 12, None, []),  # closed at weekends
         (without([50, 50, 50, 50, 50, 0, 0] * 12, 39, 5), None, [("02-09", 5, False)]),
         ([3] * 40 + [0] * 5 + [3] * 40, None, []),  # too few to tell from chance

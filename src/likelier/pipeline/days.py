@@ -31,6 +31,8 @@ MISSED = 30
 LEAST_DAYS = 2
 WEEKS = 6
 """Expected of a day is the median of its weekday in so many weeks before and after."""
+BESIDE, STEADY = 14, 0.25
+"""Silence lies between days that bring at least so much of what is expected."""
 FLOOD, LEAST_FLOOD = 5.0, 200
 STRAY, STRAY_BEFORE, STRAY_AFTER = 0.001, 365, 60
 ROBOT, LEAST_ROBOT = 20, 500
@@ -116,10 +118,20 @@ def _runs(counts: np.ndarray) -> list[tuple[int, int]]:
         elif start is not None:
             end = start + int(np.flatnonzero(quiet[start:place])[-1]) + 1
             missed = awaited[start:end].sum() - counts[start:end].sum()
-            if quiet[start:end].sum() >= LEAST_DAYS and missed >= MISSED and end < len(counts):
+            is_long = quiet[start:end].sum() >= LEAST_DAYS and missed >= MISSED
+            if is_long and all(_flows(counts[part], awaited[part]) for part in _beside(start, end)):
                 found.append((start, end))
             start = None
     return found
+
+
+def _beside(start: int, end: int) -> tuple[slice, slice]:
+    return slice(max(start - BESIDE, 0), start), slice(end, end + BESIDE)
+
+
+def _flows(counts: np.ndarray, awaited: np.ndarray) -> bool:
+    """Say whether events came: before data begins in earnest, and after it ends, there is nothing to lose."""
+    return bool(counts.sum() > STEADY * awaited.sum())
 
 
 def expected(counts: np.ndarray) -> np.ndarray:
