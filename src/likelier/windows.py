@@ -4,11 +4,12 @@ The only place that says so: training, judging, scoring, on-demand scores and re
 
 * A feature at cut-off T reads events before T; the label reads ``[T, T + outcome window)``.
 * The outcome window of the *judge* cut-off closes at the as-of instant: it is the latest one whose outcomes are known.
+  Where too much of that window is silent, tracking being lost, an earlier cut-off judges, by thirds of the window.
 * Cut-offs that train the judged model closed their outcome window before the judge cut-off, so nothing the judge
   is asked about was seen in training. Afterwards the model is fitted again with every cut-off up to the judge.
 * Cut-offs lie a third of the outcome window apart: their windows overlap, which costs nothing and steadies the model.
 
-* A cut-off of whose outcome window more than a fifth is silent (tracking was lost) is left out, unless it is the judge.
+* A cut-off of whose outcome window more than a fifth is silent is not learnt from.
 * Shorter windows than the main one are asked about at the same cut-offs, and, because they close earlier, at some
   cut-offs after the judge that only they can learn from.
 
@@ -38,7 +39,10 @@ MOST_SILENT = 0.2
 
 @dataclass(frozen=True)
 class Calendar:
-    """The cut-offs of one run, oldest first in each list."""
+    """The cut-offs of one run, oldest first in each list.
+
+    In `silent` spans hardly anything of the goal came, in those that are `lost` hardly anything at all.
+    """
 
     as_of: dt.datetime
     history_start: dt.datetime
@@ -49,6 +53,7 @@ class Calendar:
     judged_by: Literal["later cut-off", "held-out profiles"]
     shorter_days: tuple[int, ...] = ()
     silent: tuple[Span, ...] = ()
+    lost: tuple[Span, ...] = ()
 
     @property
     def recent(self) -> tuple[dt.datetime, ...]:
@@ -65,7 +70,9 @@ class Calendar:
         last = self.as_of - self.shorter_days[0] * DAY
         step = max(cut_off_step(self.shorter_days[0]), (last - self.judge) / MOST_RECENT)
         back = (last - k * step for k in range(MOST_RECENT))
-        return tuple(sorted(cut_off for cut_off in back if cut_off > self.judge))
+        days = self.shorter_days[0]
+        seen = (cut_off for cut_off in back if not is_silent(after(cut_off, days), self.silent))
+        return tuple(sorted(cut_off for cut_off in seen if cut_off > self.judge))
 
     @property
     def labelled(self) -> tuple[dt.datetime, ...]:
@@ -110,6 +117,7 @@ def plan(
     lookback_days: int,
     shorter_days: tuple[int, ...] = (),
     silent: tuple[Span, ...] = (),
+    lost: tuple[Span, ...] = (),
 ) -> Calendar:
     """Lay out the cut-offs of a run as of an instant.
 
@@ -118,12 +126,25 @@ def plan(
     >>> f"{calendar.judge:%m-%d}", [f"{cut_off:%m-%d}" for cut_off in calendar.training]
     ('05-02', ['02-02', '02-12', '02-22', '03-03', '03-13', '03-23', '04-02'])
     """
-    judge = as_of - outcome_days * DAY
-    possible = every_cut_off(history_start, as_of, outcome_days, lookback_days, judge)
-    # Silence everywhere is no silence: better to learn from what there is.
-    training = tuple(each for each in possible if not is_silent(after(each, outcome_days), silent)) or possible
+    judge, training = _judge_and_training(history_start, as_of, outcome_days, lookback_days, silent)
     judged_by: Literal["later cut-off", "held-out profiles"] = "later cut-off" if training else "held-out profiles"
-    return Calendar(as_of, history_start, outcome_days, lookback_days, training, judge, judged_by, shorter_days, silent)
+    return Calendar(
+        as_of, history_start, outcome_days, lookback_days, training, judge, judged_by, shorter_days, silent, lost
+    )
+
+
+def _judge_and_training(
+    history_start: dt.datetime, as_of: dt.datetime, outcome_days: int, lookback_days: int, silent: Sequence[Span]
+) -> tuple[dt.datetime, tuple[dt.datetime, ...]]:
+    """Take the latest judge whose outcomes and those of its training were seen; where there is none, the latest."""
+    latest = as_of - outcome_days * DAY
+    for steps in range(MOST_CUT_OFFS):
+        judge = latest - steps * cut_off_step(outcome_days)
+        possible = every_cut_off(history_start, as_of, outcome_days, lookback_days, judge)
+        training = tuple(each for each in possible if not is_silent(after(each, outcome_days), silent))
+        if training and not is_silent(after(judge, outcome_days), silent):
+            return judge, training
+    return latest, every_cut_off(history_start, as_of, outcome_days, lookback_days, latest)
 
 
 def is_silent(window: Span, silent: Sequence[Span]) -> bool:

@@ -1,6 +1,7 @@
 """The kernel against the plain loop, on random histories and on edges."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -153,3 +154,31 @@ def test_names_of_features_are_unique():
 def test_a_feature_set_survives_the_way_to_a_file_and_back():
     assert type(FEATURES).from_json(FEATURES.to_json()) == FEATURES
     assert Codebook.from_json(CODEBOOK.to_json()) == CODEBOOK
+
+
+def test_the_clock_stands_still_where_tracking_was_lost():
+    """A history with ten days lost is told as one whose older events came ten days later, in real days of the week."""
+    lost = (150 * DAY, 157 * DAY)
+    ages = [3, 20, 42.5, 60.25, 99]
+    real = [Event(int(CUT_OFF - age * DAY), {0, 1}, {0: age}, {0: [int(age)]}) for age in ages]
+    moved = [replace(event, time=event.time + (lost[1] - lost[0]) * (event.time < lost[0])) for event in real]
+    rows = Row(np.zeros(1, np.int64), np.array([CUT_OFF]))
+    features = replace(FEATURES, silent=(lost,))
+    found = compute(activities_of([real]), no_traits(1, 3), CODEBOOK, features, rows)
+    assert np.array_equal(
+        found, compute(activities_of([moved]), no_traits(1, 3), CODEBOOK, FEATURES, rows), equal_nan=True
+    )
+
+
+def test_events_in_the_silence_are_as_old_as_its_end():
+    lost = (150 * DAY, 190 * DAY)
+    rows = Row(np.zeros(1, np.int64), np.array([CUT_OFF]))
+    features = replace(FEATURES, silent=(lost,))
+    columns = {name: place for place, name in enumerate(features.names)}
+    events = [Event(160 * DAY, {0, 1}, {}, {})]
+    found = compute(activities_of([events]), no_traits(1, 3), CODEBOOK, features, rows)
+    assert found[0, columns["Days since s1"]] == 10
+    within = Row(np.zeros(1, np.int64), np.array([170 * DAY]))
+    found = compute(activities_of([events]), no_traits(1, 3), CODEBOOK, features, within)
+    assert found[0, columns["Days since s1"]] == pytest.approx(0, abs=1e-9)
+    assert found[0, columns["Count of s1 in 7 days"]] == 1

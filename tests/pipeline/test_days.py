@@ -13,7 +13,7 @@ from likelier.lake import Lake
 from likelier.pipeline import preflight
 from likelier.pipeline.days import Days, silences, told
 from likelier.timespan import DAY, Span, after
-from likelier.windows import plan
+from likelier.windows import cut_off_step, is_silent, plan
 
 LOST = Span(shop.START + 96 * DAY, shop.START + 103 * DAY)
 BEGIN = dt.date(2024, 1, 1)
@@ -82,6 +82,15 @@ def test_no_cut_off_learns_from_silence():
         window = after(cut_off, 14)
         shared = (min(window.end, LOST.end) - max(window.start, LOST.start)) / DAY
         assert (cut_off in left_out) == (shared > 0.2 * 14 and cut_off != plain.judge)
+
+
+def test_an_earlier_cut_off_judges_when_the_last_outcomes_were_lost():
+    lost = Span(shop.AS_OF - 9 * DAY, shop.AS_OF - 2 * DAY)
+    calendar = plan(shop.START, shop.AS_OF, outcome_days=14, lookback_days=45, silent=(lost,))
+    assert after(calendar.judge, 14).end - lost.start <= 0.2 * 14 * DAY
+    assert is_silent(after(calendar.judge + cut_off_step(14), 14), [lost])
+    assert all(after(cut_off, 14).end <= calendar.judge for cut_off in calendar.training)
+    assert calendar.labelled[-1] == calendar.judge
 
 
 def test_silence_everywhere_leaves_what_there_is():

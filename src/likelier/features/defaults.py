@@ -18,7 +18,14 @@ ORDER = (Source.CUSTOM, Source.STANDARD, Source.GOAL, Source.EVENT_TYPE, Source.
 SAMPLE = 200_000
 
 
-def default_features(codebook: Codebook, kept: list[int], *, history_days: float, outcome_days: float) -> FeatureSet:
+def default_features(
+    codebook: Codebook,
+    kept: list[int],
+    *,
+    history_days: float,
+    outcome_days: float,
+    silent: tuple[tuple[int, int], ...] = (),
+) -> FeatureSet:
     """Plan the columns for the kept signals and all measures, categories and traits."""
     edges = lookbacks(history_days, outcome_days)
     features = [
@@ -33,7 +40,7 @@ def default_features(codebook: Codebook, kept: list[int], *, history_days: float
         Feature(Kind.NIGHT, 0, 0, "Share of events at night (UTC)", "Share of events at night (UTC)"),
         *(feature for place, trait in enumerate(codebook.traits) for feature in _of_trait(trait, place)),
     ]
-    return FeatureSet(tuple(features), edges, HALF_LIVES, outcome_days)
+    return FeatureSet(tuple(features), edges, HALF_LIVES, outcome_days, silent)
 
 
 def lookbacks(history_days: float, outcome_days: float) -> tuple[float, ...]:

@@ -7,7 +7,7 @@ from the others.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -74,12 +74,16 @@ class FeatureSet:
 
     `edges` are lookback windows in days, ascending, the last one infinite; `half_lives` in days. The window of a DECAY
     indexes `half_lives`, that of NTH is the count itself less one, that of TRAIT_IS indexes the trait's values.
+
+    `silent` are spans in microseconds in which tracking was lost. The clock by which ages are told stands still in
+    them: a week in which nobody could be seen is no week without a visit.
     """
 
     features: tuple[Feature, ...]
     edges: tuple[float, ...]
     half_lives: tuple[float, ...]
     outcome_days: float
+    silent: tuple[tuple[int, int], ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -98,7 +102,7 @@ class FeatureSet:
 
     def only(self, kept: Sequence[int]) -> FeatureSet:
         """Keep some columns."""
-        return FeatureSet(tuple(self.features[k] for k in kept), self.edges, self.half_lives, self.outcome_days)
+        return replace(self, features=tuple(self.features[k] for k in kept))
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "edges": [str(edge) for edge in self.edges]}
@@ -110,4 +114,5 @@ class FeatureSet:
             tuple(float(edge) for edge in data["edges"]),
             tuple(data["half_lives"]),
             data["outcome_days"],
+            tuple((start, end) for start, end in data.get("silent", ())),
         )

@@ -63,6 +63,7 @@ def compute(
         np.array(features.edges),
         np.array(features.half_lives),
         float(features.outcome_days),
+        np.array(features.silent, np.int64).reshape(-1, 2),
         len(codebook.signals),
         len(codebook.categories),
     )
@@ -92,7 +93,7 @@ def _masks(codebook: Codebook, kinds: np.ndarray, subjects: np.ndarray) -> np.nd
 def _walk(
     profiles, cut_offs, matrix, starts, times, words, measures, slots, masks, category_of,
     trait_starts, trait_times, trait_values, kinds, subjects, windows, edges, half_lives, outcome_days,
-    signals, categories,
+    silent, signals, categories,
 ):  # fmt: skip
     spans, lives, amounts = len(edges), len(half_lives), measures.shape[1]
     count = np.zeros((signals, spans))
@@ -135,6 +136,9 @@ def _walk(
         for event in range(middle - 1, begin - 1, -1):
             time = times[event]
             back = cut_off - time
+            for lost in range(len(silent)):  # the clock stands still where nobody could be seen
+                back -= max(min(cut_off, silent[lost, 1]) - max(time, silent[lost, 0]), 0)
+            back = max(back, 1)
             age = back / DAY_US
             while span < spans - 1 and age > edges[span]:
                 span += 1

@@ -68,7 +68,10 @@ def ask_soon(activities: Activities, codebook: Codebook, question: Question, cal
     ]
     if not found:
         return Soon((), np.zeros((0, 0), bool), np.zeros((0, 0, 0), bool))
-    return Soon(cut_offs, found[0][0], np.stack([reached for _, reached in found]))
+    eligible = found[0][0]
+    if activities.spans is not None:  # whose ids belong together is known for the labelled cut-offs only
+        eligible[:, len(calendar.labelled) :] = False
+    return Soon(cut_offs, eligible, np.stack([reached for _, reached in found]))
 
 
 def count_soon(soon: Soon, calendar: Calendar) -> list[dict[str, Any]]:

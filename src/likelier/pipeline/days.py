@@ -2,9 +2,10 @@
 
 Silence is what a week without tracking looks like: for days hardly anything comes, of all events or of the goal's,
 where the same weekdays of the weeks around bring plenty. A cut-off whose outcome window is silent would teach that
-nobody comes any more, so it is not learnt from (:mod:`likelier.windows`). Strays, a few events years before all
-others, come from clocks that were wrong; they do not begin the history. The rest is told and left as it is: what robots
-and floods do to features is bounded, as trees ask for thresholds and curves are level beyond what most people show.
+nobody comes any more, so it is not learnt from (:mod:`likelier.windows`), and the clock by which features tell ages
+stands still while everything is silent. Strays, a few events years before all others, come from clocks that were
+wrong; they do not begin the history. The rest is told and left as it is: what robots and floods do to features is
+bounded, as trees ask for thresholds and curves are level beyond what most people show.
 """
 
 from __future__ import annotations
@@ -74,6 +75,10 @@ class Silence:
     def span(self) -> Span:
         start = dt.datetime.combine(self.first, dt.time(), UTC)
         return Span(start, start + self.days * DAY)
+
+    @property
+    def written(self) -> list[str]:
+        return [self.span.start.isoformat(), self.span.end.isoformat()]
 
 
 def count(events: ibis.Table, goal_events: Sequence[EventRule], engine: Engine) -> Days:

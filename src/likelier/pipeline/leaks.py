@@ -13,7 +13,7 @@ afterwards under an earlier time, a person's status of today copied onto old eve
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import rankdata
@@ -251,7 +251,7 @@ def _goal_counts(witnesses: Witnesses) -> FeatureSet:
 
 
 def _planned(features: FeatureSet, planned: list[Feature]) -> FeatureSet:
-    return FeatureSet(tuple(planned), features.edges, features.half_lives, features.outcome_days)
+    return replace(features, features=tuple(planned))
 
 
 def _undated(feature: Feature, witnesses: Witnesses) -> bool:

@@ -28,7 +28,7 @@ from likelier.instance import Attribute, Instance, Question, ask, merged_fields
 from likelier.lake import Lake
 from likelier.phrases import say
 from likelier.pipeline import days
-from likelier.timespan import DAY, UTC, Span
+from likelier.timespan import UTC, Span
 
 Progress = Callable[[float, int], None]
 
@@ -194,7 +194,7 @@ def read(
     extent = measure(source, engine, inputs)
     calendar = calendar_of(inputs, extent, source.question)
     cut_offs = (*calendar.labelled, calendar.as_of)
-    codebook = kept or _proposed(source, engine, inputs)
+    codebook = kept or _proposed(source, engine, calendar)
     gather(source, codebook, inputs, engine, lake, cut_offs, out, extent["events"], progress)
     activities, _ = reduce.load(out)
     return {
@@ -206,10 +206,9 @@ def read(
     }
 
 
-def _proposed(source: Source, engine: Engine, inputs: Inputs) -> codes.Codebook:
-    judge = inputs.as_of - source.question.goal.window_days * DAY
+def _proposed(source: Source, engine: Engine, calendar: windows.Calendar) -> codes.Codebook:
     fields = [field for field in source.fields if field.path not in source.question.ignored_fields]
-    return discover.propose(engine, source.events, source.attributes, source.question, fields, judge)
+    return discover.propose(engine, source.events, source.attributes, source.question, fields, calendar.judge)
 
 
 def read_again(
@@ -311,7 +310,8 @@ def measure(source: Source, engine: Engine, inputs: Inputs) -> dict[str, Any]:
         "excluded_events": before - int(by_day.events.sum()),
         "history_start": found["first"].isoformat(),
         "newest_event": found["last"].isoformat(),
-        "silent": [[each.span.start.isoformat(), each.span.end.isoformat()] for each in silences],
+        "silent": [each.written for each in silences],
+        "lost": [each.written for each in silences if not each.of_goal],
         "gaps": [{"first": f"{each.first}", "days": each.days, "of_goal": each.of_goal} for each in silences],
         "odd": list(days.told(by_day, silences)),
     }
@@ -325,8 +325,13 @@ def calendar_of(inputs: Inputs, summary: Mapping[str, Any], question: Question) 
         outcome_days=question.goal.window_days,
         lookback_days=question.population.lookback_days,
         shorter_days=question.goal.shorter_windows,
-        silent=tuple(Span(*map(dt.datetime.fromisoformat, span)) for span in summary.get("silent", ())),
+        silent=_spans(summary, "silent"),
+        lost=_spans(summary, "lost"),
     )
+
+
+def _spans(summary: Mapping[str, Any], name: str) -> tuple[Span, ...]:
+    return tuple(Span(*map(dt.datetime.fromisoformat, span)) for span in summary.get(name, ()))
 
 
 def newest_event(engine: Engine, lake: Lake, datasets: tuple[str, ...]) -> dt.datetime:
