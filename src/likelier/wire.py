@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 Item = TypeVar("Item")
 
@@ -308,7 +308,7 @@ class Cut(BaseModel):
 
     a: Identity
     b: Identity
-    cut: bool = True
+    cut: StrictBool = True
 
 
 class Link(Answer):

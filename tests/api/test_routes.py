@@ -169,6 +169,9 @@ def test_answers_have_an_id_and_careful_headers(client):
         ("get", "instances/%00", ""),
         ("post", "segments", '{"name": 1}'),
         ("post", "segments", '{"name": "x", "nonsense": 1}'),
+        ("post", "segment-estimates", '{"text": [], "namespace": [{}]}'),
+        ("post", "segment-estimates", '{"rule": "did (eventType exists)"}'),
+        ("patch", "users/nobody", '{"disabled": 0}'),
     ],
 )
 def test_what_cannot_be_kept_or_understood_is_refused(client, admin, method, path, body):

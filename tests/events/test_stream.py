@@ -78,6 +78,10 @@ def test_a_byte_order_mark_and_carriage_returns_are_no_content(send, make):
     assert send(b"\xef\xbb\xbf" + lines(make(1), make(2)).replace(b"\n", b"\r\n") + b"\r\n\r\n") == [(2, 0, 0)]
 
 
+def test_a_single_byte_is_one_broken_line(send):
+    assert send(b"N") == [(0, 0, 1)]
+
+
 def test_a_first_line_that_looks_like_an_array_is_just_a_broken_line(send, make):
     assert send(b"[\n" + lines(make(1)), (make(2),)) == [(1, 0, 1), (1, 0, 0)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from likelier import wire
 from likelier.access import users
@@ -47,7 +47,7 @@ class UserEdit(BaseModel):
 
     role: Role | None = None
     password: Password | None = None
-    disabled: bool | None = None
+    disabled: StrictBool | None = None
 
 
 @people.get("/users", response_model=wire.Page[wire.User])

@@ -532,6 +532,9 @@ def _json(told: Any) -> Response:
 
 
 def _rule(asked: dict[str, Any]) -> segments.Wanted:
+    kinds = {key: dict if key == "rule" else str for key in asked}
+    if not all(isinstance(asked[key], kind) for key, kind in kinds.items()):
+        raise HTTPException(422, "rule is an object; text, pql, instance, bucket and namespace are texts.")
     try:
         return segments.Wanted(**asked)
     except TypeError:

@@ -70,7 +70,8 @@ def append_lines(
 
     def attempt(folder: Path, desk: duckdb.DuckDBPyConnection) -> list[Counts]:
         file = folder / "stream.ndjson"
-        file.write_bytes(b"\n".join(line for each in sent for _, line in each.lines))
+        # Each ends its line: of a file of a single byte DuckDB reads nothing.
+        file.write_bytes(b"".join(line + b"\n" for each in sent for _, line in each.lines))
         batch = Batch(lake, f"datasets/{name}", "", "events", now, desk, folder, known=known, lines=True)
         batch.batch = lake.next_of(batch.table, SERIES, batch.version)
         return _Division(sent).append(batch, file)
