@@ -1,10 +1,9 @@
-"""Does drift cry wolf, and does it see the wolf? `python benchmarks/quality/drift_alarms.py [--shops N] [--weeks N]`
+"""Is a change seen, and named rightly? `python benchmarks/quality/drift_alarms.py`
 
-Small shops in which nothing changes are run weekly: every finding is a false alarm. Then one thing changes in a shop at
-a known day, and the two weekly runs after it should name it. Beside it the estimated AUC is held against the realised.
+A model is made of a small shop, and kept. Then one thing changes in the shop at a known day, and the two weekly runs
+after it should name it. Whether quiet weeks are called quiet tells `over_time.py`.
 """
 
-import argparse
 import datetime as dt
 import sys
 import tempfile
@@ -13,18 +12,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from benchmarks.quality.over_time import Watched
 from tests.pipeline import shop
 
 from likelier.backend import DuckDB
-from likelier.insights.performance import Outcome, came_true
-from likelier.lake import Lake
-from likelier.pipeline import STAGES, Inputs, insights_of, outcomes, run_stage, scores_file
 from likelier.timespan import DAY
 
-PEOPLE, DAYS, WINDOW = 1500, 280, 14
+PEOPLE, DAYS = 1500, 280
 CHANGE = shop.START + 238 * DAY
 
 
@@ -79,69 +75,20 @@ def season(table: pa.Table) -> pa.Table:
 SHIFTS = {f.__name__: f for f in (tracking_lost, price_change, new_channel, base_rate_doubled, season)}
 
 
-def run(lake: Lake, as_of: dt.datetime, known_until: dt.datetime) -> tuple[list[dict], tuple[float, dict] | None]:
-    asked = shop.instance()
-    versions = shop.versions(lake, ["shop"])
-    with DuckDB(threads=1) as engine, tempfile.TemporaryDirectory() as folder:
-        for stage in STAGES:
-            run_stage(stage, Inputs(asked, as_of, 7, versions), engine=engine, lake=lake, folder=Path(folder))
-        said = insights_of(Path(folder))
-        if as_of + WINDOW * DAY > known_until:
-            return said["drift"]["findings"], None
-        came = outcomes(
-            Inputs(asked, known_until, 7, versions), (as_of,), engine=engine, lake=lake, folder=Path(folder) / "came"
-        )
-        scored = pq.read_table(scores_file(Path(folder)), columns=["id", "probability", "score"])
-        _, reached = came.of(scored["id"].combine_chunks(), as_of)
-        auc = came_true(Outcome(scored["probability"].to_numpy(), scored["score"].to_numpy(), reached))["auc"]["value"]
-        return said["drift"]["findings"], (auc, said["estimate"]["auc"])
-
-
-def show(*words: object) -> None:
-    print(*words, flush=True)
-
-
-def shifted() -> None:
-    for name, shift in SHIFTS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            lake = Lake(folder)
-            shop.put(lake, shift(shop.events(PEOPLE, DAYS, 1)))
-            for week in (1, 2):
-                found, _ = run(lake, CHANGE + 7 * week * DAY, CHANGE)
-                show(f"{name}, {week} weeks after:", "" if found else "nothing")
-                for each in found[:6]:
-                    show(f"    {each['weight']:.2f} {each['kind']}: {each['words']}")
-
-
-def quiet(shops: int, weeks: int) -> None:
-    end = shop.START + DAYS * DAY
-    wrong, errors, inside = 0, [], []
-    for seed in range(1, shops + 1):
-        with tempfile.TemporaryDirectory() as folder:
-            lake = Lake(folder)
-            shop.put(lake, shop.events(PEOPLE, DAYS, seed))
-            for week in range(weeks):
-                found, judged = run(lake, end - 7 * week * DAY, end)
-                wrong += bool(found)
-                for each in found:
-                    show(f"    false alarm, shop {seed}, week {week}: {each['kind']}: {each['words']}")
-                if judged:
-                    came, estimated = judged
-                    errors.append(estimated["value"] - came)
-                    inside.append(estimated["low"] <= came <= estimated["high"])
-        show(f"quiet runs with an alarm: {wrong} of {seed * weeks}")
-    if errors:
-        size = f"mean {np.mean(errors):+.4f}, mean size {np.mean(np.abs(errors)):.4f}"
-        show(f"estimated less realised AUC: {size}; inside the interval {sum(inside)} of {len(inside)}")
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shops", type=int, default=10)
-    parser.add_argument("--weeks", type=int, default=5)
-    given = parser.parse_args()
-    shifted()
-    quiet(given.shops, given.weeks)
+    events, made = shop.events(PEOPLE, DAYS, 1), CHANGE - 7 * DAY
+    with DuckDB(threads=1) as engine, tempfile.TemporaryDirectory() as folder:
+        model = Watched(Path(folder), events, made, engine).train()
+        for name, shift in SHIFTS.items():
+            with tempfile.TemporaryDirectory() as other:
+                watched = Watched(Path(other), shift(events), made, engine)
+                watched.read(model)
+                for week in (1, 2):
+                    found = watched.week(CHANGE + 7 * week * DAY, judge=False)["findings"]
+                    print(f"{name}, {week} weeks after:", "" if found else "nothing", flush=True)
+                    for kind, weight, words in found[:6]:
+                        print(f"    {weight:.2f} {kind}: {words}", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

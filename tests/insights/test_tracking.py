@@ -5,7 +5,7 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from likelier.insights.tracking import Daily, findings, weight_of
+from likelier.insights.tracking import Daily, Values, findings, other_values, weight_of
 
 FIRST = dt.date(2024, 1, 1)  # a Monday
 DAYS, RECENT = 140, 28
@@ -92,3 +92,40 @@ def test_counts_that_only_chance_moves_raise_no_alarm(seed):
 
 def test_weight_is_the_part_of_the_model_that_rests_on_it():
     assert weight_of("nothing", {"Count of purchases": 1.0}) == 0
+
+
+@pytest.mark.parametrize(("level", "times"), [(200, "2.0 times as often"), (50, "2.0 times less often")])
+def test_what_all_kinds_do_alike_is_a_season_told_once(level, times):
+    counts = with_days(level, DAYS - 14)
+    rows = [Daily("any event", 2 * counts), Daily("visits", counts), Daily("purchases", counts)]
+    (season,) = findings(rows, FIRST, RECENT)
+    assert (season["kind"], season["since"]) == ("season", "2024-05-06")
+    assert season["words"].startswith(f"Events of all kinds came {times}")
+
+
+def prices(of_day):
+    """100 values a day: the mean and the spread of their logarithms by day, and how many there are."""
+    means, spread = np.log(np.array([of_day(day) for day in range(DAYS)])), 0.5
+    counts = np.full(DAYS, 100.0)
+    return Values("price", counts, counts * means, counts * (means**2 + spread**2))
+
+
+def test_prices_that_rise_are_told_with_what_they_were():
+    (found,) = other_values(prices(lambda day: 20.0 if day < DAYS - 14 else 25.0), FIRST)
+    assert (found["kind"], found["name"], found["since"]) == ("values", "price", "2024-05-06")
+    assert found["words"] == (
+        "The values of price are 1.25 times what they were: 25 in the last two weeks, 20 in the two before."
+    )
+
+
+@pytest.mark.parametrize(
+    "quiet",
+    [
+        prices(lambda _: 20.0),
+        prices(lambda day: 20.0 if day < DAYS - 14 else 22.0),  # a tenth more is nothing great
+        prices(lambda day: 20.0 + 6 * (day // 14 % 2)),  # up and down every fortnight is usual
+        Values("price", *(np.full(DAYS, value) for value in (1.0, 3.0, 9.1))),  # too few to say
+    ],
+)
+def test_prices_that_go_on_as_before_are_not_told(quiet):
+    assert list(other_values(quiet, FIRST)) == []

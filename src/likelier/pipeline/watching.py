@@ -24,7 +24,7 @@ from likelier.explanations.factors import Shown, shown_factors
 from likelier.features.kernel import compute
 from likelier.insights import drift, tracking
 from likelier.insights.drift import Snapshot
-from likelier.insights.tracking import Daily
+from likelier.insights.tracking import Daily, Values
 from likelier.model import artifact
 from likelier.phrases import number, say
 from likelier.pipeline import reading
@@ -140,7 +140,38 @@ def arrivals(source: reading.Source, codebook: Codebook, engine: Engine, as_of: 
     )
     rows, first = _daily(events, codebook, engine, last)
     found = tracking.findings(rows, first, RECENT_DAYS) if len(rows[0].counts) > RECENT_DAYS else []
+    found += [
+        each for values in _numbers(events, codebook, engine, last) for each in tracking.other_values(values, first)
+    ]
     return [*found, *_new_values(source, engine, last)]
+
+
+def _numbers(events: ibis.Table, codebook: Codebook, engine: Engine, last: dt.datetime) -> list[Values]:
+    """Sum up the values of every number by day."""
+    numbers = [each.path for each in codebook.measures if each.type == FieldType.NUMBER and each.path in events.columns]
+    if not numbers:
+        return []
+    columns: dict[str, Any] = {}
+    for place, path in enumerate(numbers[:MOST_PATHS]):
+        column = events[path].means() if events[path].type().is_array() else events[path]
+        log = (column > 0).ifelse(column, ibis.null()).cast("float64").ln()
+        columns |= {f"count {place}": log.count(), f"logs {place}": log.sum(), f"squares {place}": (log * log).sum()}
+    found = engine.table(events.group_by(day=events.timestamp.truncate("D")).aggregate(**columns).order_by("day"))
+    if not found.num_rows:
+        return []
+    days = found["day"].to_numpy().astype("datetime64[D]")
+    places = (days - days[0]).astype(int)
+    size = int((np.datetime64(last.date(), "D") - days[0]).astype(int))
+
+    def by_day(name: str) -> np.ndarray:
+        whole = np.zeros(size)
+        whole[places] = np.nan_to_num(found[name].to_numpy().astype(float))
+        return whole
+
+    return [
+        Values(path, *(by_day(f"{kind} {place}") for kind in ("count", "logs", "squares")))
+        for place, path in enumerate(numbers[:MOST_PATHS])
+    ]
 
 
 def _daily(events: ibis.Table, codebook: Codebook, engine: Engine, last: dt.datetime) -> tuple[list[Daily], dt.date]:
