@@ -7,11 +7,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
+from xdist.scheduler import LoadScopeScheduling
 
 from likelier.store.database import Store, open_store
 
@@ -24,19 +26,28 @@ hypothesis.settings.load_profile("patient")
 SHARED = ("ui", "pipeline", "cli", "service", "insights")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the workers read the groups
+def shared(nodeid: str) -> str:
+    """Name what one worker does as a whole: a room whose tests share something, else a file."""
+    file = nodeid.split("::", maxsplit=1)[0]
+    room = file.split("/")[1]
+    return room if file.startswith("tests/") and room in SHARED else file
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Hand out whole rooms or files to the workers, never single tests."""
-    here = Path(__file__).parent
+    order = {room: place for place, room in enumerate(SHARED)}
+    items.sort(key=lambda item: order.get(shared(item.nodeid), len(order)))
 
-    def order(item: pytest.Item) -> int:
-        room = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
-        return SHARED.index(room) if room in SHARED else len(SHARED)
 
-    items.sort(key=order)
-    for item in items:
-        place = order(item)
-        item.add_marker(pytest.mark.xdist_group(SHARED[place] if place < len(SHARED) else str(item.path)))
+class _Wholes(LoadScopeScheduling):
+    """Hands out rooms and files, never single tests."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return shared(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)  # without workers there is nobody to ask
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Wholes:
+    return _Wholes(config, log)
 
 
 @pytest.fixture(scope="session")
