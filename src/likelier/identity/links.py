@@ -68,22 +68,31 @@ def links(datasets: Sequence[tuple[Dataset, ibis.Table]]) -> ibis.Table | None:
         return None
     every = ibis.union(*found) if len(found) > 1 else found[0]
     told = every.filter(every.x != every.y)
-    seen = told.select(a=ibis.least(told.x, told.y), b=ibis.greatest(told.x, told.y), at=told.timestamp)
-    return seen.group_by(["a", "b"]).aggregate(first=seen["at"].min(), last=seen["at"].max(), rows=seen.count())
+    seen = told.mutate(a=ibis.least(told.x, told.y), b=ibis.greatest(told.x, told.y))
+    return seen.group_by(["a", "b"]).aggregate(first=seen["first"].min(), last=seen["last"].max(), rows=seen.rows.sum())
 
 
 def _pairs(dataset: Dataset, rows: ibis.Table) -> list[ibis.Table]:
     found = [
-        rows.select("timestamp", x=node_of(rows, one), y=node_of(rows, other))
+        _links(rows, (one, rows[f"{IDENTITY}{one}"]), (other, rows[f"{IDENTITY}{other}"]))
         for one, other in combinations(dataset.namespaces, 2)
     ]
     for namespace in dataset.namespaces:
-        column = f"{IDENTITY}{namespace}{OTHERS}"
-        if column in rows.columns:
-            several = rows.filter(rows[column].length() > 0)
-            each = several.select("timestamp", x=node_of(several, namespace), other=several[column].unnest())
-            found.append(each.select("timestamp", "x", y=_named(namespace, each.other)))
-    return [pairs.filter(pairs.x.notnull() & pairs.y.notnull()) for pairs in found]
+        first, others = f"{IDENTITY}{namespace}", f"{IDENTITY}{namespace}{OTHERS}"
+        if others in rows.columns:
+            several = rows.filter(rows[others].length() > 0)
+            each = several.select("timestamp", first, other=several[others].unnest())
+            found.append(_links(each, (namespace, each[first]), (namespace, each.other)))
+    return found
+
+
+def _links(rows: ibis.Table, one: tuple[str, StringValue], other: tuple[str, StringValue]) -> ibis.Table:
+    """Give the pairs of ids first, and only of them what they are called: there are many more rows than pairs."""
+    told = rows.select("timestamp", x=one[1], y=other[1])
+    seen = told.group_by(["x", "y"]).aggregate(first=told.timestamp.min(), last=told.timestamp.max(), rows=told.count())
+    kept = seen.filter(seen.x.notnull() & seen.y.notnull() & ~(names_nobody(seen.x) | names_nobody(seen.y)))
+    x, y = (ibis.literal(f"{name}{BETWEEN}") + kept[side] for name, side in ((one[0], "x"), (other[0], "y")))
+    return kept.select("first", "last", "rows", x=x, y=y)
 
 
 def _named(namespace: str, identity: StringValue) -> StringValue:
