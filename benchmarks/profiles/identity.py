@@ -108,7 +108,7 @@ def pairs(first: int, rows: int, people: int) -> pa.Table:
 def compare(chosen: argparse.Namespace, folder: Path) -> None:
     made = simulate(folder / "shop", profiles=chosen.profiles, days=chosen.days, anonymous=chosen.anonymous)
     lake = Lake(str(folder / "lake"))
-    ingest(lake, "shop", list(made.event_files), now=START)
+    ingest(lake, "shop", list(made.event_files), now=dt.datetime.now(dt.UTC))
     with DuckDB() as engine:
         rows = engine.read(lake.files("datasets/shop/events"))
         unknown = engine.table(rows.aggregate(share=rows["identityMap.CRMID"].isnull().mean()))["share"][0].as_py()
