@@ -10,8 +10,8 @@ from tests.service.test_privacy import traces
 from likelier.conditions.goals import Population
 from likelier.errors import UnknownNameError, UsageError
 from likelier.identity import components
-from likelier.service import ondemand, privacy
-from likelier.service.identity import cut_link, find_links
+from likelier.service import ondemand, privacy, segments
+from likelier.service.identity import cut_link, find_links, find_person
 from likelier.store import audit
 from likelier.timespan import DAY
 
@@ -44,6 +44,17 @@ def test_everybody_behind_one_tablet_is_one_person(home):
         ("b", "cookie-b", 1),
         ("b", "tablet", 1),
     ]
+
+
+def test_one_profile_of_all_that_is_linked(home, tmp_path):
+    add_scores(home, add_instance(home), {"a": 90.0, "b": 10.0}, tmp_path)
+    segments.create_segment(home, ANN, "Likely", segments.Wanted(instance="Buy again", bucket="high"))
+    found = find_person(home, "ECID", "cookie-b")
+    assert [one["id"] for one in found["identities"]] == ["a", "b", "null", "cookie-a", "cookie-b", "tablet"]
+    assert {one["dataset"]: one["events"] for one in found["activity"]} == {"shop": 3, "home": 3}
+    assert sorted(score["score"] for score in found["scores"]) == [10.0, 90.0]
+    assert [one["name"] for one in found["segments"]] == ["Likely"]
+    assert sorted(one["id"] for one in found["events"]) == ["one0", "one1", "one2", "x", "y", "z"]
 
 
 def test_a_cut_parts_them_until_it_is_taken_back(home):

@@ -345,13 +345,16 @@ def get_profile(
     *,
     instance: str | None = None,
     fresh: bool = False,
+    stitched: bool = False,
     as_of: str | None = None,
 ) -> Response:
     """Tell what is known of a person: attributes, scores with their reasons, segments, the newest events.
 
     `instance` leaves only its score; `fresh` adds the score as of now (or `as_of`), computed by its current model.
+    `stitched` tells of all ids that are linked with this one.
     """
-    found = profiles.find_profile(work, namespace, identity, instance)
+    find = identities.find_person if stitched else profiles.find_profile
+    found = find(work, namespace, identity, instance)
     if fresh:
         if instance is None:
             raise HTTPException(422, "Say of which instance the score is to be computed: ?instance=...&fresh=true.")

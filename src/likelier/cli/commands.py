@@ -225,19 +225,23 @@ def profile(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Compute the score as of now, with the instance's current model.")
     ] = False,
+    stitched: Annotated[
+        bool, typer.Option("--stitched", help="Of all ids that were seen together, as far as links lead.")
+    ] = False,
     as_of: AsOf = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
     """Show one person: ids, attributes, activity, scores with their reasons, segments, newest events."""
     from likelier.cli import show
-    from likelier.service import profiles
+    from likelier.service.identity import find_person
+    from likelier.service.profiles import find_profile
 
     if (fresh and instance is None) or (as_of and not fresh):
         raise UsageError("Name the instance whose score is to be computed: --instance NAME --fresh.")
     moment = parse_moment(as_of) if as_of else None
     with opened(home) as workspace:
-        found = profiles.find_profile(workspace, namespace, identity, instance)
+        found = (find_person if stitched else find_profile)(workspace, namespace, identity, instance)
         if fresh and instance is not None:
             from likelier.service.ondemand import score_now
 

@@ -1,7 +1,7 @@
 """One person, as the datasets know them.
 
 A person is looked up by one id. The other ids are those that stand in the same rows: who signed in once with a cookie
-and an email is known by both. Ids that meet only through a third one are not joined.
+and an email is known by both. Ids that meet only through a third one are joined where that is asked for.
 """
 
 from __future__ import annotations
@@ -39,6 +39,24 @@ def traces(
     """Find a person in each dataset that knows the namespace."""
     knowing = [dataset for dataset in datasets if namespace in dataset.namespaces]
     return [Trace(dataset, person_rows(engine, lake, dataset, namespace, identity)) for dataset in knowing]
+
+
+def together(found: Sequence[Sequence[Trace]]) -> list[Trace]:
+    """Join what was found by several ids of one person; an event that carries two of them is there once."""
+    joined: dict[str, list[Trace]] = {}
+    for trace in (trace for traces_of_one in found for trace in traces_of_one):
+        joined.setdefault(trace.dataset.name, []).append(trace)
+    return [Trace(same[0].dataset, _once(same)) for same in joined.values()]
+
+
+def _once(same: Sequence[Trace]) -> pa.Table:
+    rows = pa.concat_tables(trace.rows for trace in same)
+    if len(same) == 1 or same[0].dataset.kind != "events":
+        return rows
+    places: dict[str, int] = {}
+    for place, event in enumerate(rows["_id"].to_pylist()):
+        places.setdefault(event, place)
+    return rows.take(list(places.values()))
 
 
 def identities(found: Sequence[Trace]) -> list[dict[str, str]]:

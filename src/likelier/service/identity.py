@@ -12,7 +12,7 @@ from likelier.identity import cuts
 from likelier.identity.components import MOST_LINKED
 from likelier.identity.graph import Around, around
 from likelier.identity.links import node, parted
-from likelier.service.profiles import engine_when_needed
+from likelier.service.profiles import engine_when_needed, find_profile
 from likelier.service.workspace import Workspace
 
 
@@ -22,6 +22,12 @@ def find_links(workspace: Workspace, namespace: str, identity: str) -> dict[str,
     A hub is an id with more than so many neighbours (`most_linked`): it joins nobody.
     """
     return _told(namespace, identity, _around(workspace, namespace, identity))
+
+
+def find_person(workspace: Workspace, namespace: str, identity: str, instance: str | None = None) -> dict[str, Any]:
+    """Tell one profile of all ids that are one person with an id, by all links known so far."""
+    found = _around(workspace, namespace, identity)
+    return find_profile(workspace, namespace, identity, instance, ids=[parted(one) for one in found.ids])
 
 
 def cut_link(

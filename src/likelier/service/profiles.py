@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +12,7 @@ from typing import Any
 from likelier.backend import Engine
 from likelier.datasets import list_datasets, publish_rows
 from likelier.errors import UnknownNameError, UsageError
-from likelier.profiles.profile import activity, attributes, identities, last_events, traces
+from likelier.profiles.profile import activity, attributes, identities, last_events, together, traces
 from likelier.profiles.published import find_scores, withdraw
 from likelier.runs.records import Run
 from likelier.service.retraining import models_in_use
@@ -29,22 +29,32 @@ class UnknownPersonError(UsageError):
     """Nobody is known by this id."""
 
 
-def find_profile(workspace: Workspace, namespace: str, identity: str, instance: str | None = None) -> dict[str, Any]:
+def find_profile(
+    workspace: Workspace,
+    namespace: str,
+    identity: str,
+    instance: str | None = None,
+    *,
+    ids: Sequence[tuple[str, str]] = (),
+) -> dict[str, Any]:
     """Tell what is known of a person: ids, attributes, activity, scores with reasons, segments, the newest events.
 
     Scores are the latest of each instance, or only of the one that is named; one whose profile toggle is off keeps its
-    scores to itself. Segments are those the person was in when they were last evaluated.
+    scores to itself. Segments are those the person was in when they were last evaluated. All that is told of all `ids`,
+    the one asked about among them, where they are known to be one person.
     """
+    asked = ids or [(namespace, identity)]
     datasets = list_datasets(workspace.lake)
     known = {name for dataset in datasets for name in dataset.namespaces}
     if namespace not in known:
         raise UnknownNameError("namespace", namespace, known)
     with engine_when_needed(workspace) as engine:
-        seen = traces(engine, workspace.lake, datasets, namespace, identity)
+        seen = together([traces(engine, workspace.lake, datasets, *one) for one in asked])
         scores = [
             score
             for found in _published(workspace, instance)
-            for score in _scores(engine, workspace, found, namespace, identity)
+            for one in asked
+            for score in _scores(engine, workspace, found, *one)
         ]
         told: dict[str, Any] = {
             "namespace": namespace,
@@ -53,12 +63,19 @@ def find_profile(workspace: Workspace, namespace: str, identity: str, instance: 
             "attributes": attributes(seen),
             "activity": activity(seen),
             "scores": scores,
-            "segments": segments_of(workspace, engine, namespace, identity),
+            "segments": _segments(workspace, engine, asked),
             "events": last_events(seen),
         }
     if not (told["identities"] or scores):
         raise UnknownPersonError(f"Nothing is known of '{identity}' in the namespace {namespace}.")
     return told
+
+
+def _segments(
+    workspace: Workspace, engine: Callable[[], Engine], asked: Sequence[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    found = {each["id"]: each for one in asked for each in segments_of(workspace, engine, *one)}
+    return sorted(found.values(), key=lambda each: str(each["name"]))
 
 
 def publish_profiles(workspace: Workspace, run: Run) -> None:
