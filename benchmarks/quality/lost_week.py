@@ -12,8 +12,9 @@ import json
 import shutil
 from pathlib import Path
 
-import duckdb
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sklearn.metrics import roc_auc_score
 from tasks import TASKS, ingested, lay_out
@@ -51,11 +52,15 @@ def without(lake: Lake, task, first: dt.datetime, work: Path) -> Lake:
         for kind in ("events", "profiles"):
             if not lake.exists(f"datasets/{name}/{kind}"):
                 continue
-            week = f"WHERE timestamp < '{first}' OR timestamp >= '{first + dt.timedelta(days=7)}'"
-            files = ", ".join(f"'{file}'" for file in lake.files(f"datasets/{name}/{kind}"))
-            asked = f"SELECT * FROM read_parquet([{files}], union_by_name = true) {week if kind == 'events' else ''}"
-            desk = duckdb.connect(config={"TimeZone": "UTC"})
-            lost.append(f"datasets/{name}/{kind}", desk.sql(asked).to_arrow_reader(), batch="all")
+            files = lake.files(f"datasets/{name}/{kind}")
+            rows = pa.concat_tables([pq.read_table(file) for file in files], promote_options="default")
+            if kind == "events":
+                lost_ones = pc.and_(
+                    pc.greater_equal(rows["timestamp"], pa.scalar(first)),
+                    pc.less(rows["timestamp"], pa.scalar(first + dt.timedelta(days=7))),
+                )
+                rows = rows.filter(pc.invert(lost_ones))
+            lost.append(f"datasets/{name}/{kind}", rows.to_reader(), batch="all")
     return lost
 
 

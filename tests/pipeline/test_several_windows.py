@@ -69,6 +69,8 @@ def test_every_window_is_judged_at_the_same_cut_off(folder):
         assert one["auc"]["value"] > 0.7
         assert abs(one["mean_probability"] - one["rate"]) < 0.05
     assert by_window[0]["rate"] < by_window[1]["rate"] < by_window[2]["rate"]
+    low, high = said["scores"]["mean_interval"]
+    assert low < said["scores"]["mean_probability"] < high
 
 
 def test_shorter_windows_also_learn_from_what_the_longest_cannot_know(lake, folder, engine):

@@ -27,6 +27,7 @@ from likelier.insights.estimate import estimated_auc
 from likelier.insights.summary import Sample, of_scores
 from likelier.instance import Question
 from likelier.model import artifact
+from likelier.model.calibrate import mean_interval
 from likelier.model.train import log_odds
 from likelier.phrases import say
 from likelier.pipeline import soon
@@ -98,7 +99,7 @@ def score(
     np.savez(out / "sample.npz", score=scored[sample.rows], values=sample.values, contributions=sample.contributions)
     return {
         "scored": len(probability),
-        "scores": of_scores(scored, probability),
+        "scores": of_scores(scored, probability) | {"mean_interval": mean_interval(probability)},
         "by_window": every.mean(axis=0).tolist() if model.sooner else [],
         "base_log_odds": base,
         "estimate": {"auc": estimated_auc(probability, trust, seed=seed)},

@@ -30,7 +30,7 @@ from likelier.instance import Question, ask
 from likelier.lake import Lake
 from likelier.model import artifact
 from likelier.model.evaluate import POOR_AUC
-from likelier.phrases import say
+from likelier.phrases import number, say
 from likelier.pipeline import asking, keeping, learning, reading, scoring, watching
 from likelier.pipeline.reading import Inputs, Progress
 from likelier.windows import Calendar
@@ -194,7 +194,7 @@ def _insights(run: Run, _: Path, __: Progress) -> dict[str, Any]:
         "estimate": scored["estimate"],
         "champion": _compared(trained.get("champion"), scored.get("other")),
         "drift": watching.watch(run.calendar, run.inputs.seed, source, run.engine, run.folder),
-        "notes": [*notes(run.question, checked, trained), *read["odd"]],
+        "notes": [*notes(run.question, checked, trained, scored), *read["odd"]],
     }
 
 
@@ -202,7 +202,7 @@ def _compared(champion: dict[str, Any] | None, other: dict[str, Any] | None) -> 
     return {**champion, "scores": other} if champion and other else champion
 
 
-def notes(question: Question, checked: dict[str, Any], trained: dict[str, Any]) -> list[str]:
+def notes(question: Question, checked: dict[str, Any], trained: dict[str, Any], scored: dict[str, Any]) -> list[str]:
     """Say what a reader must know to take the figures rightly."""
     found = []
     if question.exploratory:
@@ -223,6 +223,16 @@ def notes(question: Question, checked: dict[str, Any], trained: dict[str, Any]) 
         )
     if trained["metrics"]["auc"]["low"] < POOR_AUC <= trained["metrics"]["auc"]["value"]:
         found.append(say("The interval of the AUC reaches below 0.65: on other data the model may be poor."))
+    low, high = scored["scores"]["mean_interval"]
+    found.append(
+        say(
+            "{share} of the scored are expected to meet the goal. Base rates drift: in 95 of 100 cases it is between "
+            "{low} and {high}.",
+            share=number(scored["scores"]["mean_probability"], ".1%"),
+            low=number(low, ".1%"),
+            high=number(high, ".1%"),
+        )
+    )
     return found
 
 
