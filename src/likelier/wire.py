@@ -379,15 +379,19 @@ class Erasure(Answer):
 class Wish(BaseModel):
     """What is to be delivered where: once or, with a name, after each run that changes it as well."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"name": "crm", "segment": "Likely buyers", "to": "https://crm.example.com/hook"}],
+        },
+    )
 
-    name: str | None = Field(None, max_length=200, examples=["warehouse"])
-    segment: str | None = Field(None, description="The members of this segment, or else", examples=["Likely buyers"])
+    name: str | None = Field(None, max_length=200)
+    segment: str | None = Field(None, description="The members of this segment, or else")
     instance: str | None = Field(None, description="the latest scores of this instance.")
     to: str = Field(
         description="A file's name, an object store's URL, postgresql://... or https://...; ${EXPORT_...} stands for a "
         "variable of the server.",
-        examples=["https://crm.example.com/hook"],
     )
     table: str | None = Field(None, description="The table of a PostgreSQL database.")
     mode: Literal["replace", "upsert"] = "replace"

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
+from tests.service.test_exports import over
 
 PURCHASE = {"conditions": [{"field": "commerce.purchases.value", "operator": "exists"}]}
 ASKED = {
@@ -20,6 +22,12 @@ TAKES_TWO_MODELS = (
     "/api/v1/instances/{instance_id}/roll-back",
 )  # tests/service/test_retraining.py sees its entry
 CHANGES_NOTHING = {"/api/v1/instances/{instance_id}/check", "/api/v1/segment-estimates"}
+
+
+@pytest.fixture
+def workspace(workspace, tmp_path):
+    (tmp_path / "out").mkdir()
+    return replace(workspace, settings=replace(workspace.settings, export_folder=str(tmp_path / "out")))
 
 
 @pytest.fixture
@@ -91,6 +99,13 @@ def test_every_operation_that_changes_something_is_logged(change, log, app):
     change("patch", f"/segments/{segment['id']}", "/segments/{segment}", json={"description": "x"})
     ((action, before, after),) = log(1)
     assert (action, before, after) == ("segment.edit", {"description": ""}, {"description": "x"})
+    export = {"name": "files", "segment": segment["id"], "to": "members.jsonl"}
+    change("post", "/exports", "/exports", json=export)
+    over()
+    change("post", "/exports/files/send", "/exports/{export}/send")
+    over()
+    change("delete", "/exports/files", "/exports/{export}")
+    assert [action for action, _, _ in log(4)] == ["export.create", "export.send", "export.send", "export.delete"]
     change("delete", f"/segments/{segment['id']}", "/segments/{segment}")
     assert log(1)[0][:1] == ("segment.delete",)
     token = change("post", "/tokens?name=nightly&role=view&expires=90d", "/tokens")
