@@ -17,6 +17,8 @@ from likelier.ui import frame
 from likelier.ui.pages import ALL
 from likelier.ui.site import Site, Visitor, anybody, in_a_thread
 
+PATIENCE = 30.0
+"""Seconds for which a page that has lost its connection is kept: one that is given up loads anew, and forgets."""
 PATHS = ("/instances", "/datasets", "/profiles", "/segments", "/audit")
 
 
@@ -40,7 +42,15 @@ def mount(
     # A bar without a name that tells a screen reader nothing; pages say themselves what they wait for.
     site_app.config.quasar_config["loadingBar"]["skipHijack"] = True
     # Tailwind would be compiled in every visitor's browser.
-    ui.run_with(app, title="likelier", favicon=frame.ICON, dark=None, tailwind=False, show_welcome_message=False)
+    ui.run_with(
+        app,
+        title="likelier",
+        favicon=frame.ICON,
+        dark=None,
+        tailwind=False,
+        show_welcome_message=False,
+        reconnect_timeout=PATIENCE,
+    )
 
 
 def _admit(app: FastAPI, visitor: Callable[[Request], Visitor | None]) -> None:
