@@ -25,7 +25,7 @@ check: install
 	$(BIN)/lint-imports --no-cache
 
 test: check
-	$(BIN)/pytest -n 2 --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --no-loadscope-reorder  # pages, and processes to be killed, wait for half their time
 
 lock:  # writes requirements.lock anew from pyproject.toml
 	$(PYTHON) -m venv .venv

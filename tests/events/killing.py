@@ -6,7 +6,7 @@ import sys
 
 # A process of its own, without threads of other tests: it forks a child per batch and kills it at a random moment.
 SCRIPT = """
-import datetime as dt, os, pathlib, random, signal, sys, time
+import datetime as dt, os, pathlib, random, signal, sys, tempfile, time
 import pyarrow
 from likelier.events.ingest import ingest
 from likelier.events.known import KnownIds
@@ -18,6 +18,7 @@ lake, now = Lake(str(folder / "lake")), dt.datetime(2024, 6, 1, tzinfo=dt.UTC)
 chance = random.Random(7)
 
 pyarrow.array([""])  # loads pandas where it is installed, once rather than in each child
+tempfile.gettempdir()  # Python tries the folder with a file of its own, which no child is to leave there
 
 def send(number):
     child = os.fork()
