@@ -6,7 +6,7 @@ estimated AUC, and the AUC and the rates by bucket that came true. `--tell` only
 
 * quiet weeks with a finding are false alarms;
 * the estimated AUC less the realised one, and how often the realised one lies in the estimate's interval;
-* how often the expected rate of a bucket lies in the 95 % interval of the actual one.
+* how often the rate of a bucket that came true lies between the bounds that were given before it did.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from tests.pipeline import shop
 
 from likelier.activities import reduce
 from likelier.backend import DuckDB
-from likelier.insights.performance import Outcome, came_true
+from likelier.insights.performance import Outcome, came_true, with_likely
 from likelier.lake import Lake
 from likelier.model import artifact
 from likelier.pipeline import Inputs, asking, keeping, reading, run_stage, scorer_files, scoring, watching
@@ -84,7 +84,7 @@ class Watched:
         drift = watching.watch(calendar, 7, source, self.engine, work)
         findings = [(each["kind"], each["weight"], str(each["words"])) for each in drift["findings"]]
         told = {"as_of": as_of.isoformat(), "findings": findings, "estimate": scored["estimate"], **_plain(trained)}
-        return {**told, **(self._came_true(work, as_of) if judge else {})}
+        return {**told, **(with_likely(self._came_true(work, as_of), told["estimate"]) if judge else {})}
 
     def _came_true(self, work: Path, as_of: dt.datetime) -> dict:
         eligible, reached = reading.labels(self.activities, self.codebook, self.question, (as_of,))
@@ -129,9 +129,9 @@ def tell(rows: list[dict]) -> None:
     every = [(name, each) for row in rows for name, each in row["buckets"].items() if each["profiles"]]
     for name in ("low", "medium", "high", None):
         mine = [each for which, each in every if name in (None, which)]
-        share = np.mean([each["low"] <= each["expected"] <= each["high"] for each in mine])
+        share = np.mean([each["likely_low"] <= each["rate"] <= each["likely_high"] for each in mine])
         off = np.mean([each["expected"] - each["rate"] for each in mine])
-        print(f"expected within the interval, {name or 'all'}: {share:.1%} of {len(mine)}, less actual {off:+.4f}")
+        print(f"rates between the bounds, {name or 'all'}: {share:.1%} of {len(mine)}, less actual {off:+.4f}")
 
 
 def main() -> None:

@@ -9,7 +9,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from likelier.insights.performance import Outcome, came_true, together
+from likelier.insights.estimate import likely_rates
+from likelier.insights.performance import Outcome, came_true, together, with_likely
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +41,8 @@ def backtest():
         odds = probability / (1 - probability)
         score = 100 * odds / (odds + probability.mean() / (1 - probability.mean()))
         came = Outcome(probability, score, rng.random(2000) < probability)
-        told = came_true(came)
+        sure = {"centre": 0.0, "level": 0.0, "slope": 1.0, "covariance": [[0.01, 0], [0, 0.01]]}
+        told = with_likely(came_true(came), {"rates": likely_rates(probability, score, sure)})
         judged.append(came)
         rows.append(
             {

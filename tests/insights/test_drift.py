@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 
 from likelier.explanations.factors import Shown
@@ -15,7 +15,7 @@ from likelier.insights.drift import (
     psi,
     score_drift,
 )
-from likelier.insights.estimate import estimated_auc, trust
+from likelier.insights.estimate import estimated_auc, likely_rates, trust
 
 SHOWN = tuple(Shown(f"f{k}", f"Count of f{k}", (k,)) for k in range(20))
 
@@ -118,6 +118,27 @@ def test_an_estimated_auc_is_near_the_one_that_comes_true(slope):
         inside.append(estimate["low"] <= came <= estimate["high"])
     assert abs(np.mean(errors)) < 0.008
     assert sum(inside) >= 10
+
+
+def test_rates_come_between_the_bounds_that_were_given_before():
+    """As a line through few people is unsure, the truth lies about it: as many rates hold as should."""
+    rng = np.random.default_rng(9)
+    inside = []
+    for _ in range(300):
+        line = trust(*drawn(rng, 400))
+        probability, _ = drawn(rng, 4000)
+        level, slope = rng.multivariate_normal([0, 1], line["covariance"])
+        truth = expit(line["centre"] + level + slope * (logit(probability) - line["centre"]))
+        reached, score = rng.random(4000) < truth, 100 * probability
+        who = {"all": score >= 0, "low": score < 25, "medium": (score >= 25) & (score < 75), "high": score >= 75}
+        for name, told in likely_rates(probability, score, line).items():
+            inside.append(told["low"] <= reached[who[name]].mean() <= told["high"])
+    assert 0.93 < np.mean(inside) < 0.97
+
+
+def test_of_nobody_no_rate_is_likely():
+    line = trust(*drawn(np.random.default_rng(8), 500))
+    assert likely_rates(np.array([0.2]), np.array([50.0]), line)["high"] is None
 
 
 def test_scores_that_are_all_the_same_order_nobody():

@@ -68,9 +68,9 @@ class Page:
 
     @property
     def within(self) -> tuple[int, int]:
-        """Say how many rates of a bucket at a cut-off were expected within what chance allows, and of how many."""
+        """Say how many rates of a bucket at a cut-off came as the run said they would, and of how many."""
         all_rates = [rates for row in self.judged for rates in row["buckets"].values() if rates["profiles"]]
-        return sum(rates["low"] <= rates["expected"] <= rates["high"] for rates in all_rates), len(all_rates)
+        return sum(rates["likely_low"] <= rates["rate"] <= rates["likely_high"] for rates in all_rates), len(all_rates)
 
     def options(self, look: Look) -> dict[str, Option]:
         """Give the option dict of every chart the page has a place for."""

@@ -547,7 +547,8 @@ def _rate_lines(runs: Sequence[Part], bucket: str, name: str, colour: str, look:
                         [
                             *(name, ", ", run["at"][:10], ": ", say("actual"), " ", percent(rates["rate"])),
                             *(interval(rates["low"], rates["high"], percent), "\n"),
-                            *(say("expected"), " ", percent(rates["expected"]), "\n"),
+                            *(say("expected"), " ", percent(rates["expected"])),
+                            *(interval(rates.get("likely_low"), rates.get("likely_high"), percent), "\n"),
                             *(number(rates["qualifying"]), " / ", number(rates["profiles"])),
                         ],
                         "",

@@ -5,6 +5,8 @@ p (1 - q). Whether they mean it is known from the judge cut-off, where a line th
 much of their spread came true. The interval holds what is unsure of that line and what chance does to outcomes. It
 cannot hold what nobody has seen yet: a world that changes after the scores were made. Compare it with the truth when
 that comes.
+
+The same line says how unsure an expected rate is, of all or of a bucket.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from likelier.model.evaluate import Z95
+from likelier.scores import BUCKETS, buckets
 
 MOST = 20_000
 DRAWS = 200
@@ -79,6 +82,33 @@ def estimated_auc(probability: np.ndarray, line: dict[str, Any], *, seed: int) -
         "high": min(value + Z95 * error, 1.0),
         "estimate": True,
     }
+
+
+def likely_rates(probability: np.ndarray, score: np.ndarray, line: dict[str, Any]) -> dict[str, Any]:
+    """Give of all and of each bucket the 95 % interval of the rate that comes true; None where there is nobody."""
+    place = buckets(score)
+    found = {name: likely_rate(probability[place == k], line) for k, name in enumerate(BUCKETS)}
+    return {"all": likely_rate(probability, line), **found}
+
+
+def likely_rate(probability: np.ndarray, line: dict[str, Any]) -> dict[str, float] | None:
+    """Say between what the rate of some people lies in 95 of 100 cases: by chance, and as far as the line is unsure.
+
+    The interval is one of log-odds; the covariance of the line is carried over by the delta method.
+
+    >>> sure = {"centre": 0.0, "level": 0.0, "slope": 1.0, "covariance": [[0, 0], [0, 0]]}
+    >>> {name: round(bound, 3) for name, bound in likely_rate(np.full(1000, 0.2), sure).items()}
+    {'low': 0.176, 'high': 0.226}
+    """
+    if not len(probability):
+        return None
+    mean, spread = float(probability.mean()), probability * (1 - probability)
+    away = logit(np.clip(probability, 1e-9, 1 - 1e-9)) - line["centre"]
+    turn = np.array([spread.mean(), (spread * away).mean()])
+    unsure = float(turn @ np.asarray(line["covariance"]) @ turn) + float(spread.mean()) / len(probability)
+    reach = Z95 * np.sqrt(unsure) / max(mean * (1 - mean), 1e-9)
+    middle = logit(np.clip(mean, 1e-9, 1 - 1e-9))
+    return {"low": float(expit(middle - reach)), "high": float(expit(middle + reach))}
 
 
 def _expected(raw: np.ndarray, likely: np.ndarray) -> float:

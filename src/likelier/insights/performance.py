@@ -1,7 +1,8 @@
 """What came of scored people: expected against actual, in all and by bucket.
 
-An expected rate is the mean probability; the actual rate stands with its 95 % interval (Wilson), which is about chance
-alone. Where everybody or nobody reached the goal there is no AUC, lift or gains curve to speak of, and none is given.
+An expected rate is the mean probability; it stands, from the run on, with the 95 % interval of the rate that is likely
+to come. The actual rate stands with its own (Wilson), which is about chance alone. Where everybody or nobody reached
+the goal there is no AUC, lift or gains curve to speak of, and none is given.
 """
 
 from __future__ import annotations
@@ -95,14 +96,24 @@ def of_run(insights: Mapping[str, Any], came: Mapping[str, Any] | None) -> dict[
     expected |= {name: (scores[name], scores["expected"][name]) for name in BUCKETS}
     unknown = {"qualifying": None, "rate": None, "low": None, "high": None}
     said = {name: {"profiles": count, "expected": rate, **unknown} for name, (count, rate) in expected.items()}
+    here = {**dict.fromkeys(ORDER), **(came or {"all": said.pop("all"), "buckets": said})}
     return {
-        "all": said.pop("all"),
-        "buckets": said,
-        **dict.fromkeys(ORDER),
-        **(came or {}),
+        **with_likely(here, insights.get("estimate")),
         "promised": {key: metrics.get(key) for key in PROMISED},
         "estimated": insights.get("estimate"),
     }
+
+
+def with_likely(came: Mapping[str, Any], estimate: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Put beside each rate between what bounds the run said it would lie; None where it said nothing."""
+    rates = (estimate or {}).get("rates") or {}
+
+    def bounded(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+        bounds = rates.get(name) or {"low": None, "high": None}
+        return {**told, "likely_low": bounds["low"], "likely_high": bounds["high"]}
+
+    buckets = {name: bounded(name, told) for name, told in came["buckets"].items()}
+    return {**came, "all": bounded("all", came["all"]), "buckets": buckets}
 
 
 ORDER = ("auc", "lift", "brier", "calibration_error", "deciles", "gains", "calibration", "histograms")

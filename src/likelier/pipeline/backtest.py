@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from likelier.backend import Engine
 from likelier.datasets import open_dataset
 from likelier.errors import RunError
-from likelier.insights.performance import Outcome, came_true, together
+from likelier.insights.performance import Outcome, came_true, together, with_likely
 from likelier.instance import ask
 from likelier.lake import Lake
 from likelier.pipeline.outcomes import Outcomes, outcomes
@@ -101,7 +101,7 @@ class Backtest:
             "promised": {key: promised[key] for key in ("auc", "base_rate", "deciles", "gains", "calibration")},
             "estimated": said["estimate"],
             "drift": said["drift"]["findings"],
-            **came_true(outcome),
+            **with_likely(came_true(outcome), said["estimate"]),
         }, outcome
 
     def _run(self, inputs: Inputs, folder: Path, watch: Callable[[str, float, int], None]) -> None:

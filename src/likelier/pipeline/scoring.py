@@ -23,7 +23,7 @@ from likelier.errors import RunError
 from likelier.explanations.contributions import Reasons
 from likelier.explanations.factors import FACTOR_TYPE, Shown, as_lists, shown_factors
 from likelier.features.kernel import compute
-from likelier.insights.estimate import estimated_auc
+from likelier.insights.estimate import estimated_auc, likely_rates
 from likelier.insights.summary import Sample, of_scores
 from likelier.instance import Question
 from likelier.model import artifact
@@ -102,7 +102,10 @@ def score(
         "scores": of_scores(scored, probability) | {"mean_interval": mean_interval(probability)},
         "by_window": every.mean(axis=0).tolist() if model.sooner else [],
         "base_log_odds": base,
-        "estimate": {"auc": estimated_auc(probability, trust, seed=seed)},
+        "estimate": {
+            "auc": estimated_auc(probability, trust, seed=seed),
+            "rates": likely_rates(probability, scored, trust),
+        },
     }
 
 
