@@ -4,12 +4,15 @@ import datetime as dt
 
 import pyarrow as pa
 
+from likelier.activities.codes import Category, Codebook, Signal, Source
+from likelier.activities.reduce import reduced
 from likelier.backend import DuckDB
 from likelier.datasets import table_of
 from likelier.instance import make_instance
 from likelier.lake import Lake
 from likelier.pipeline.reading import Inputs, bind
 
+SLOTS = [f"c{place}" for place in range(5)]
 NOON = dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)
 
 
@@ -22,15 +25,12 @@ def ingested(lake, name, **columns):
     lake.append(table_of(name, "events"), pa.table({**events, **columns}).to_reader(), batch="first")
 
 
-def test_a_field_that_only_one_dataset_has_is_missing_in_the_other_and_one_of_two_types_is_left_out(tmp_path):
-    lake = Lake(str(tmp_path))
-    ingested(lake, "shop", eventType=["order"], price=[9.5], colour=["red"])
-    ingested(lake, "web", eventType=["visit"], colour=[3.0], **{"page.name": ["home"]})
-    instance = make_instance(
+def asked(*datasets):
+    return make_instance(
         {
             "name": "x",
             "propensity_type": "conversion",
-            "datasets": ["shop", "web"],
+            "datasets": datasets,
             "namespace": "CRMID",
             "goal": {
                 "events": [{"conditions": [{"field": "page.name", "operator": "exists"}]}],
@@ -38,8 +38,31 @@ def test_a_field_that_only_one_dataset_has_is_missing_in_the_other_and_one_of_tw
             },
         }
     )
+
+
+def test_what_an_event_does_not_say_is_no_value_of_a_category(tmp_path):
+    lake, before = Lake(str(tmp_path)), NOON + dt.timedelta(days=1)
+    ingested(lake, "shop", eventType=["order"], **{"items.sku": [["a", None]]})
+    ingested(lake, "web", eventType=["visit"], **{"page.name": ["home"]})
     with DuckDB(threads=1) as engine:
-        source = bind(Inputs(instance, NOON + dt.timedelta(days=1), 1, {"shop": 0, "web": 0}), engine, lake)
+        source = bind(Inputs(asked("shop", "web"), before, 1, {"shop": 0, "web": 0}), engine, lake)
+        looked_for = Codebook(
+            (Signal("any event", Source.ANY),),
+            categories=(Category("page", "page.name"), Category("sku", "items.sku", array=True)),
+        )
+        expression = reduced(engine, source.events, source.question, looked_for, source.fields, before)
+        found = [
+            tuple(code >= 0 for code in row.values()) for row in engine.table(expression.select(*SLOTS)).to_pylist()
+        ]
+    assert sorted(found) == [(False, True, False, False, False), (True, False, False, False, False)]
+
+
+def test_a_field_that_only_one_dataset_has_is_missing_in_the_other_and_one_of_two_types_is_left_out(tmp_path):
+    lake = Lake(str(tmp_path))
+    ingested(lake, "shop", eventType=["order"], price=[9.5], colour=["red"])
+    ingested(lake, "web", eventType=["visit"], colour=[3.0], **{"page.name": ["home"]})
+    with DuckDB(threads=1) as engine:
+        source = bind(Inputs(asked("shop", "web"), NOON + dt.timedelta(days=1), 1, {"shop": 0, "web": 0}), engine, lake)
         rows = engine.table(source.events.order_by("_id")).to_pylist()
     assert rows == [
         {"_id": "shop1", "who": "ann", "timestamp": NOON, "eventType": "order", "price": 9.5, "page.name": None},

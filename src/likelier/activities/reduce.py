@@ -159,7 +159,9 @@ def _slots(events: ibis.Table, category: Category) -> list[Any]:
         return [ibis.literal(NO_CODE, "int32")] * category.slots
     column = events[category.path]
     values = [column[place] for place in range(category.slots)] if category.array else [column]
-    return [ibis.coalesce((value.hash() % CATEGORY_CODES).abs(), NO_CODE).cast("int32") for value in values]
+    # An engine gives a hash of what is absent, too.
+    codes = [ibis.ifelse(value.notnull(), (value.hash() % CATEGORY_CODES).abs(), NO_CODE) for value in values]
+    return [code.cast("int32") for code in codes]
 
 
 def of_one(who: str, rows: pa.Table, codebook: Codebook, consents: Consents | None = None) -> Activities:
