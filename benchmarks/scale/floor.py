@@ -256,19 +256,23 @@ def keep(one: dict[str, Any]) -> None:
 
 
 def table() -> str:
-    """Write what is kept as the table of the README: a column a size, seconds, rows a second and memory of each step."""
+    """Write what is kept as the table of the README: a column a size, of each step seconds, speed and memory."""
     kept = json.loads(KEPT.read_text())
-    rows = [["", *(f"{one['profiles']:,} profiles, {one['events']:,} events" for one in kept)]]
-    rows.append(["---"] * len(rows[0]))
-    for name in OURS:
-        rows.append([name, *(_told(one["stages"][name]) for one in kept)])
-    rows.append(["**a full run**", *(f"**{one['seconds']:.0f} s**, {one['memory']:.2f} GiB" for one in kept)])
-    for name in ("query", "train", "predict"):
-        rows.append([f"floor: {name}", *(f"{one['floor'][name]:.1f} s" for one in kept)])
-    floors = [(sum(one["floor"].values()), one["floor_memory"]) for one in kept]
-    rows.append(["**the floor**", *(f"**{seconds:.0f} s**, {memory:.2f} GiB" for seconds, memory in floors)])
-    rows.append(["**ratio**", *(f"**{one['ratio']:.2f}**" for one in kept)])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+    def row(name: str, told: Callable[[dict[str, Any]], str]) -> str:
+        return f"| {' | '.join([name, *map(told, kept)])} |"
+
+    return "\n".join(
+        [
+            row("", lambda one: f"{one['profiles']:,} profiles, {one['events']:,} events"),
+            row("---", lambda _: "---"),
+            *(row(name, lambda one, name=name: _told(one["stages"][name])) for name in OURS),
+            row("**a full run**", lambda one: f"**{one['seconds']:.0f} s**, {one['memory']:.2f} GiB"),
+            *(row(f"floor: {k}", lambda one, k=k: f"{one['floor'][k]:.1f} s") for k in ("query", "train", "predict")),
+            row("**the floor**", lambda one: f"**{sum(one['floor'].values()):.0f} s**, {one['floor_memory']:.2f} GiB"),
+            row("**ratio**", lambda one: f"**{one['ratio']:.2f}**"),
+        ]
+    )
 
 
 def _told(stage: dict[str, Any]) -> str:
