@@ -230,8 +230,8 @@ def eligible_and_labels(
     """
     day = DAY // dt.timedelta(microseconds=1)
     return _eligible_and_labels(
-        times,
-        words,
+        read_only(times),
+        read_only(words),
         starts,
         np.array([to_us(cut_off) for cut_off in cut_offs], np.int64),
         int(outcome_days * day),
@@ -241,6 +241,13 @@ def eligible_and_labels(
         *_parts(include),
         *_parts(exclude),
     )
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """Give an array in the one form that compiled loops take: each other one would be compiled anew, for seconds."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
 
 
 def _parts(rules: Rules) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from likelier.activities.reduce import Activities
 from likelier.activities.traits import TraitHistory, no_traits
 from likelier.datasets import FieldType
 from likelier.features.defaults import default_features
-from likelier.features.kernel import compute
+from likelier.features.kernel import _walk, compute
 from likelier.windows import Row
 
 CODEBOOK = Codebook(
@@ -145,6 +145,18 @@ def test_rows_may_come_in_any_order_and_number():
     many = compute(activities, no_traits(50, 3), CODEBOOK, FEATURES, Row(profiles, np.full(3000, CUT_OFF)))
     each = compute(activities, no_traits(50, 3), CODEBOOK, FEATURES, Row(np.arange(50), np.full(50, CUT_OFF)))
     np.testing.assert_array_equal(many, each[profiles])
+
+
+def test_the_loop_is_compiled_once_whatever_memory_the_arrays_are_in():
+    activities = activities_of([[Event(CUT_OFF - DAY, {0, 1})], [Event(CUT_OFF - 2 * DAY, {1})]])
+    apart = replace(activities, times=np.repeat(activities.times, 2)[::2], words=activities.words.copy(order="F"))
+    mapped = replace(activities, measures=activities.measures.copy())
+    mapped.measures.flags.writeable = False
+    rows = Row(np.array([0, 9, 1, 9])[::2], np.full(2, CUT_OFF))
+    told = [compute(one, no_traits(2, 3), CODEBOOK, FEATURES, rows) for one in (activities, apart, mapped)]
+    np.testing.assert_array_equal(told[0], told[1])
+    np.testing.assert_array_equal(told[0], told[2])
+    assert len(_walk.signatures) == 1
 
 
 def test_names_of_features_are_unique():

@@ -17,7 +17,7 @@ from likelier.activities.reduce import CATEGORY_CODES, Activities
 from likelier.activities.traits import TraitHistory
 from likelier.features.definitions import FeatureSet, Kind
 from likelier.timespan import DAY_US
-from likelier.windows import Row
+from likelier.windows import Row, read_only
 
 ABSENT = np.float32(np.nan)
 MOST_NTH = 5
@@ -47,16 +47,10 @@ def compute(
     subjects = np.array([feature.subject for feature in features.features], np.int64)
     windows = np.array([feature.window for feature in features.features], np.int64)
     arguments = (
-        activities.starts,
-        activities.times,
-        activities.words,
-        activities.measures,
-        activities.slots,
+        *map(read_only, (activities.starts, activities.times, activities.words, activities.measures, activities.slots)),
         _masks(codebook, kinds, subjects),
         np.repeat(np.arange(len(codebook.categories)), [category.slots for category in codebook.categories]),
-        traits.starts,
-        traits.times,
-        traits.values,
+        *map(read_only, (traits.starts, traits.times, traits.values)),
         kinds,
         subjects,
         windows,
@@ -71,7 +65,8 @@ def compute(
     cuts = np.linspace(0, len(matrix), (workers or 1) + 1).astype(int)
 
     def walk(first: int, last: int) -> None:
-        _walk(rows.profile[first:last], rows.cut_off[first:last], matrix[first:last], *arguments)
+        asked = read_only(rows.profile[first:last]), read_only(rows.cut_off[first:last])
+        _walk(*asked, matrix[first:last], *arguments)
 
     if len(matrix) < 1000:
         walk(0, len(matrix))
