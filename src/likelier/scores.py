@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from likelier.conditions.goals import Goal
 from likelier.explanations.factors import FACTOR_TYPE
-from likelier.model.sooner import expected_days
 
 LOW_BELOW, HIGH_FROM = 25.0, 75.0
 BUCKETS = ("low", "medium", "high")
@@ -51,6 +50,24 @@ def windows_of(goal: Goal, probabilities: np.ndarray) -> dict[str, np.ndarray]:
         return {}
     named = {f"probability_{days}d": probabilities[:, place] for place, days in enumerate(goal.windows)}
     return named | {"expected_days": expected_days(probabilities, goal.windows, occurs=goal.occurs)}
+
+
+def expected_days(probabilities: np.ndarray, windows: Sequence[int], *, occurs: bool) -> np.ndarray:
+    """Expect after how many days the goal's events come, counting the longest window for whoever they do not come to.
+
+    Within a window's further days the chance of a day, for whom they have not come to yet, is taken to be the same.
+
+    >>> expected_days(np.array([[0.0, 0.0], [1.0, 1.0]]), [10, 30], occurs=True).round(3).tolist()
+    [30.0, 0.362]
+    >>> expected_days(np.array([[0.5, 0.5]]), [10, 30], occurs=True).round(2).tolist()  # 7.21 and half of 20
+    [17.21]
+    """
+    waiting = np.clip(1 - probabilities if occurs else probabilities, 1e-12, 1.0)
+    before = np.concatenate([np.ones((len(waiting), 1)), waiting[:, :-1]], axis=1)
+    fall = np.log(before) - np.log(waiting)
+    steady = fall < 1e-9
+    mean = np.where(steady, before, (before - waiting) / np.where(steady, 1.0, fall))
+    return np.asarray((mean * np.diff(windows, prepend=0)).sum(axis=1))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from likelier.model.sooner import expected_days, fit_sooner, in_order
+from likelier.model.sooner import fit_sooner, in_order
+from likelier.scores import expected_days
 
 PROBABILITY = st.floats(0, 1)
 ROWS = st.integers(1, 4).flatmap(lambda n: st.lists(st.lists(PROBABILITY, min_size=n, max_size=n), min_size=1))

@@ -1,5 +1,8 @@
 """What a server does by itself beside starting runs: it tidies, and hands over what it leaves."""
 
+import subprocess
+import sys
+
 from likelier.runs.owners import this_process
 from likelier.runs.records import State
 from likelier.service.instances import create_instance
@@ -47,3 +50,12 @@ def test_a_run_whose_process_lives_or_may_live_elsewhere_is_left_alone(workspace
         run = claimed(workspace, ann, lambda number=number: make(name=f"Buy {number}"), owner)
         release_orphans(workspace)
         assert state(workspace, run) == State.RUNNING
+
+
+def test_a_server_and_its_pages_load_no_model_libraries():
+    """They take seconds to load, and only the processes of runs need them."""
+    asked = (
+        "import sys, likelier.api.frame, likelier.ui; print({'lightgbm', 'sklearn', 'scipy', 'numba'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -69,21 +69,3 @@ def in_order(shorter: Sequence[np.ndarray], main: np.ndarray, *, occurs: bool) -
     backwards = np.stack([main, *reversed(shorter)], axis=1)
     held = np.minimum if occurs else np.maximum
     return np.asarray(held.accumulate(backwards, axis=1)[:, ::-1])
-
-
-def expected_days(probabilities: np.ndarray, windows: Sequence[int], *, occurs: bool) -> np.ndarray:
-    """Expect after how many days the goal's events come, counting the longest window for whoever they do not come to.
-
-    Within a window's further days the chance of a day, for whom they have not come to yet, is taken to be the same.
-
-    >>> expected_days(np.array([[0.0, 0.0], [1.0, 1.0]]), [10, 30], occurs=True).round(3).tolist()
-    [30.0, 0.362]
-    >>> expected_days(np.array([[0.5, 0.5]]), [10, 30], occurs=True).round(2).tolist()  # 7.21 and half of 20
-    [17.21]
-    """
-    waiting = np.clip(1 - probabilities if occurs else probabilities, 1e-12, 1.0)
-    before = np.concatenate([np.ones((len(waiting), 1)), waiting[:, :-1]], axis=1)
-    fall = np.log(before) - np.log(waiting)
-    steady = fall < 1e-9
-    mean = np.where(steady, before, (before - waiting) / np.where(steady, 1.0, fall))
-    return np.asarray((mean * np.diff(windows, prepend=0)).sum(axis=1))
