@@ -55,6 +55,8 @@ def test_the_life_of_an_instance(api, tmp_path):
     api.delete_instance(copy)
     assert [each.name for each in api.instances()] == ["Buy", "Later"]
     assert next(api.audit(object_id=copy.id)).action == "instance.delete"
+    back = api.edit_instance(api.restore_instance("Buy too"), name="Buy three")
+    assert api.undo_edit(back).name == "Buy too"
 
 
 def test_segments_and_tokens(api):
@@ -66,6 +68,7 @@ def test_segments_and_tokens(api):
     assert api.segment("Busy").revision == edited.revision
     assert [each.name for each in api.segments()] == ["Busy"]
     api.delete_segment(edited)
+    assert api.restore_segment(edited.id).size == 1
     secret = api.create_token("nightly", "view")
     api.revoke_token(secret.id)
     assert len(list(api.tokens())) == 2

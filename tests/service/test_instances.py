@@ -9,6 +9,7 @@ from sqlalchemy.engine import Engine
 
 from likelier.errors import InstanceError, UnknownNameError, UsageError
 from likelier.runs.records import State, scores_table
+from likelier.service.deleted import remove_for_good
 from likelier.service.drafts import create_draft, finish_draft, save_draft
 from likelier.service.instances import (
     Edit,
@@ -16,11 +17,14 @@ from likelier.service.instances import (
     create_instance,
     delete_instance,
     edit_instance,
+    restore_instance,
     save_instance,
     set_status,
+    undo_edit,
     whole_instance,
 )
 from likelier.service.overview import overview, overviews
+from likelier.service.worker import queue_due
 from likelier.store import audit, instances, runs, schedules
 from likelier.store.instances import EditedMeanwhileError, NameTakenError, Status
 from likelier.store.runs import Ledger
@@ -183,20 +187,86 @@ def publish(workspace, run, ids):
 
 @pytest.mark.parametrize(("toggle", "from_profiles", "left"), [(True, False, 1), (True, True, 0), (False, False, 0)])
 def test_deleting_takes_runs_and_scores_and_leaves_what_is_on_profiles(
-    workspace, ann, make, toggle, from_profiles, left
+    workspace, ann, make, clock, toggle, from_profiles, left
 ):
     created, run = create_instance(workspace, ann, make(profile_enabled=toggle))
     publish(workspace, run, ["p1", "p2"])
-    with workspace.engine() as engine:
-        delete_instance(workspace, ann, created.id, from_profiles=from_profiles)
+    delete_instance(workspace, ann, created.id, from_profiles=from_profiles)
+
+    def found():
         with workspace.store.read() as connection:
-            assert instances.find(connection, created.id) is None
-            assert runs.find(connection, run.id) is None
-            assert len(runs.on_profiles(connection)) == left
-        assert workspace.lake.rows(scores_table(created.id)) == 2 * left
-        assert engine is not None
+            shown = len(runs.on_profiles(connection))
+            return instances.find(connection, created.id), runs.find(connection, run.id), shown
+
+    assert found() == (None, None, left)
+    assert workspace.lake.rows(scores_table(created.id)) == 2
     assert log(workspace, action="instance.delete")[0].before["name"] == "Buy"
-    create_instance(workspace, ann, make())
+    clock.forward(hours=1)
+    remove_for_good(workspace)
+    assert found() == (None, None, left)
+    assert workspace.lake.rows(scores_table(created.id)) == 2 * left
+    with pytest.raises(UnknownNameError, match="no deleted instance that can be put back 'Buy'"):
+        restore_instance(workspace, ann, "Buy")
+
+
+def test_a_deleted_instance_is_put_back_with_all_it_had(workspace, ann, make, clock):
+    created, run = create_instance(workspace, ann, make(schedule="weekly"))
+    publish(workspace, run, ["p1", "p2"])
+    delete_instance(workspace, ann, created.id)
+    clock.forward(minutes=59)
+    restored = restore_instance(workspace, ann, created.id)
+    assert (restored.name, restored.status, restored.revision) == ("Buy", Status.ENABLED, 2)
+    with workspace.store.read() as connection:
+        assert runs.find(connection, run.id).state is State.SUCCESS
+        assert runs.read_insights(connection, run.id) == {"metrics": {}}
+        assert [name for _, name, _ in runs.on_profiles(connection)] == ["Buy"]
+    assert workspace.lake.rows(scores_table(created.id)) == 2
+    assert due_at(workspace, created.id) == "2024-05-06T06:00:00+00:00"
+    assert log(workspace)[0].action == "instance.restore"
+    clock.forward(hours=2)
+    remove_for_good(workspace)
+    with workspace.store.read() as connection:
+        assert runs.find(connection, run.id) is not None
+
+
+def test_a_deleted_instance_does_not_run_and_frees_its_name(workspace, ann, make, clock):
+    created, run = create_instance(workspace, ann, make(schedule="weekly"))
+    delete_instance(workspace, ann, created.id)
+    other, _ = create_instance(workspace, ann, make(schedule="none"))
+    clock.forward(days=5)
+    assert queue_due(workspace) == []
+    clock.now -= dt.timedelta(days=5)
+    assert restore_instance(workspace, ann, "Buy").name == "Buy 2"
+    with workspace.store.read() as connection:
+        assert runs.find(connection, run.id).state is State.CANCELLED
+        assert instances.get(connection, "Buy").id == other.id
+
+
+def test_the_last_edit_is_undone_and_that_too(workspace, ann, make):
+    created, _ = create_instance(workspace, ann, make(schedule="weekly"))
+    with pytest.raises(UsageError, match="not edited"):
+        undo_edit(workspace, ann, created.id)
+    changes = {"name": "Soon", "schedule": "none", "goal": {**make().dump()["goal"], "window_days": 7}}
+    edited = edit_instance(workspace, ann, created.id, Edit(changes, status=Status.DISABLED))
+    with pytest.raises(EditedMeanwhileError):
+        undo_edit(workspace, ann, created.id, was=1)
+    undone = undo_edit(workspace, ann, created.id, was=edited.revision)
+    assert (undone.name, undone.schedule, undone.status, undone.version) == ("Buy", "weekly", Status.ENABLED, 3)
+    assert due_at(workspace, created.id) == "2024-05-06T06:00:00+00:00"
+    again = undo_edit(workspace, ann, created.id)
+    assert (again.name, again.schedule, again.status) == ("Soon", "none", Status.DISABLED)
+    with workspace.store.read() as connection:
+        assert [whole_instance(connection, again, each).goal.window_days for each in (1, 2, 3, 4)] == [30, 7, 30, 7]
+
+
+def test_what_was_saved_of_a_draft_is_no_edit_of_the_instance(workspace, ann, ask):
+    draft = create_draft(workspace, ann, ask(name="Leave"))
+    save_draft(workspace, ann, draft.id, ask(name="Leave", description="x"))
+    with pytest.raises(UsageError, match="not edited"):
+        undo_edit(workspace, ann, draft.id)
+    finish_draft(workspace, ann, draft.id)
+    with pytest.raises(UsageError, match="not edited"):
+        undo_edit(workspace, ann, draft.id)
 
 
 def test_deleting_ends_the_run_that_is_under_way(workspace, ann, make):

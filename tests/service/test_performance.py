@@ -9,6 +9,7 @@ import pytest
 from likelier.errors import UnknownNameError, UsageError
 from likelier.runs.records import State, scores_table
 from likelier.scores import SCHEMA, Scale, buckets, percentiles
+from likelier.service.deleted import remove_for_good
 from likelier.service.instances import delete_instance, save_instance
 from likelier.service.outcomes import look_again, room
 from likelier.service.performance import performance
@@ -206,6 +207,7 @@ def test_outcomes_go_with_their_instance(workspace, scored, bought, ann):
         kept = stored_outcomes.recorded(connection, find(connection, run).instance_id)
     assert kept.keys() == {run}
     delete_instance(workspace, ann, "Buy")
+    remove_for_good(workspace, at_once=True)
     with workspace.store.write() as connection:
         stored_outcomes.put(connection, kept[run])
         assert stored_outcomes.recorded(connection, kept[run].run_id) == {}

@@ -9,6 +9,7 @@ from tests.service.segment_shop import ANN, MOMENT, NEWEST, add_instance, add_sc
 from likelier.errors import UnknownNameError
 from likelier.profiles.published import publish_scores
 from likelier.service import segments
+from likelier.service.deleted import remove_for_good
 from likelier.service.instances import delete_instance
 from likelier.service.profiles import UnknownPersonError, find_profile, publish_profiles
 from likelier.service.workspace import Workspace
@@ -111,5 +112,6 @@ def test_the_scores_of_the_last_two_runs_stay_on_shelves(home, tmp_path):
         publish_profiles(home, runs[-1])
     assert home.lake.names(f"profiles/{instance.id}") == [run.id for run in runs[1:]]
     delete_instance(home, ANN, instance.id)
+    remove_for_good(home, at_once=True)
     assert home.lake.names(f"profiles/{instance.id}") == [runs[-1].id]
     assert [score["run"] for score in find_profile(home, "CRMID", "a")["scores"]] == [runs[-1].id]

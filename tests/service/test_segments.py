@@ -8,6 +8,7 @@ from tests.service.segment_shop import ANN, add_instance, add_scores, open_home,
 
 from likelier.errors import ConditionError, UnknownNameError, UsageError
 from likelier.service import comparisons, segments
+from likelier.service.deleted import remove_for_good
 from likelier.service.segments import Wanted
 
 SCORES = {"a": 90.0, "b": 80.0, "c": 60.0, "d": 10.0}
@@ -83,6 +84,26 @@ def test_segments_refer_to_segments(home):
     segments.delete_segment(home, ANN, "Rest")
     segments.delete_segment(home, ANN, "Gold")
     assert segments.list_segments(home) == []
+
+
+def test_a_deleted_segment_is_put_back_with_its_members(home):
+    make(home, "Gold", "tier = 'gold'", namespace="CRMID")
+    rest = make(home, "Rest", 'bucket of "Buy again" = "high" and not in segment "Gold"')
+    segments.delete_segment(home, ANN, "Rest")
+    segments.delete_segment(home, ANN, "Gold")
+    with pytest.raises(UsageError, match="Put that one back first"):
+        segments.restore_segment(home, ANN, "Rest")
+    make(home, "Rest", "tier = 'silver'", namespace="CRMID")
+    segments.restore_segment(home, ANN, "Gold")
+    assert segments.restore_segment(home, ANN, rest["id"])["name"] == "Rest 2"
+    assert ids(home, "Rest 2") == ["b"]
+    segments.delete_segment(home, ANN, "Rest 2")
+    remove_for_good(home, at_once=True)
+    with pytest.raises(UnknownNameError, match="no deleted segment that can be put back 'Rest 2'"):
+        segments.restore_segment(home, ANN, "Rest 2")
+    assert not home.lake.files(f"segments/{rest['id']}")
+    assert home.lake.names(f"members/{rest['id']}") == []
+    assert ids(home, "Gold") == ["a", "d"]
 
 
 def test_a_circle_is_refused_and_changes_nothing(home):

@@ -51,7 +51,7 @@ def test_renaming_to_a_name_in_use_is_refused(store, made):
 def test_a_deleted_instance_frees_its_name(store, made):
     with store.write() as connection:
         instances.add(connection, made("Buy"))
-        instances.remove(connection, "buy", now=NOW)
+        instances.put_away(connection, "buy", now=NOW, until=NOW)
         instances.add(connection, made("Buy", id="second"))
     with store.read() as connection:
         assert instances.find(connection, "buy") is None

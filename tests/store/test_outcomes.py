@@ -38,6 +38,6 @@ def test_what_is_recorded_is_read_and_replaced(store, run):
 def test_it_goes_with_the_instance_and_does_not_come_back(store, run):
     with store.write() as connection:
         put(connection, FOUND)
-        instances.remove(connection, "buy", now=NOW)
+        instances.remove(connection, "buy")
         put(connection, FOUND)
     assert of_buy(store) == {}

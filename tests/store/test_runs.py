@@ -216,5 +216,5 @@ def test_an_id_is_found_by_its_beginning_and_wildcards_mean_nothing(store, ledge
 def test_removing_an_instance_removes_its_runs(store, ledger, claimed):
     ledger.publish(claimed, scored=12, auc=0.8, document={}, now=NOW)
     with store.write() as connection:
-        instances.remove(connection, "buy", now=NOW)
+        instances.remove(connection, "buy")
     assert found(store, "r1") is None

@@ -54,7 +54,7 @@ def test_from_a_retail_file_to_a_run_that_says_what_is_missing(look):
     expect(tab.get_by_role("table", name="Runs").get_by_text("Failed")).to_be_visible()
 
 
-def test_an_instance_is_cloned_edited_and_deleted(look, served):
+def test_an_instance_is_cloned_edited_deleted_and_put_back(look, served):
     tab = look("/")
     tab.get_by_role("button", name="Details of Buy", exact=True).click()
     tab.get_by_role("button", name="Clone").click()
@@ -74,18 +74,19 @@ def test_an_instance_is_cloned_edited_and_deleted(look, served):
     tab.get_by_text("Every week").click()
     tab.get_by_role("button", name="Save").click()
     expect(tab.get_by_role("heading", name="Buy twice")).to_be_visible()
+    alive(tab)
+    tab.get_by_role("button", name="Undo").click()
+    expect(tab.get_by_role("heading", name=name, exact=True)).to_be_visible()
     tab.goto(served)
     alive(tab)
-    row = tab.get_by_role("row").filter(has_text="Buy twice")
-    expect(row.get_by_text("Weekly")).to_be_visible()
-    expect(tab.get_by_role("link", name=name, exact=True)).to_have_count(0)
-    tab.get_by_role("button", name="Details of Buy twice").click()
-    details = tab.get_by_role("dialog", name="Details")
-    details.get_by_role("button", name="Delete").click()
-    tab.get_by_role("alertdialog").get_by_role("button", name="Keep it").click()
-    details.get_by_role("button", name="Delete").click()
-    tab.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
-    expect(tab.get_by_role("link", name="Buy twice")).to_have_count(0)
+    expect(tab.get_by_role("row").filter(has_text=name).get_by_text("By hand")).to_be_visible()
+    for time in ("first", "last"):
+        tab.get_by_role("button", name=f"Details of {name}").click()
+        tab.get_by_role("dialog", name="Details").get_by_role("button", name="Delete").click()
+        expect(copy).to_have_count(0)
+        if time == "first":
+            tab.get_by_role("button", name="Undo").click()
+            expect(copy).to_be_visible()
 
 
 def test_a_segment_is_put_together_and_taken_away(look):
@@ -121,7 +122,12 @@ def test_a_segment_is_put_together_and_taken_away(look):
     expect(tab.get_by_role("rowheader", name="https://127.0.0.1/hook")).to_be_visible()
     alive(tab)
     tab.get_by_role("button", name="Delete").click()
-    tab.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
+    expect(tab.get_by_text("The segment 'Hot and golden' is deleted.")).to_be_visible()
+    alive(tab)
+    tab.get_by_role("button", name="Undo").click()
+    expect(tab.get_by_role("heading", name="Hot and golden")).to_be_visible()
+    alive(tab)
+    tab.get_by_role("button", name="Delete").click()
     expect(tab.get_by_role("heading", name="Segments", exact=True)).to_be_visible()
 
 
@@ -135,7 +141,6 @@ def test_a_segment_is_made_of_a_range_of_a_factor(look):
     tab.get_by_role("button", name="Create", exact=True).click()
     expect(tab.get_by_role("heading", name="Members")).to_be_visible()
     tab.get_by_role("button", name="Delete").click()
-    tab.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     expect(tab.get_by_role("heading", name="Segments", exact=True)).to_be_visible()
 
 

@@ -185,9 +185,26 @@ def finish_draft(
 def delete_instance(
     instance_id: str, actor: Manager, work: Work, *, from_profiles: bool = False, if_match: IfMatch = None
 ) -> None:
-    """End an instance with its runs and scores; the latest stay on profiles unless they go `from_profiles` too."""
+    """End an instance with its runs and scores; the latest stay on profiles unless they go `from_profiles` too.
+
+    For an hour it can be restored.
+    """
     was = _revision(if_match)
     instances.delete_instance(work, actor, instance_id, was=was, from_profiles=from_profiles)
+
+
+@routes.post("/instances/{instance_id}/restore", response_model=wire.Instance, responses=problems(404, 413, 415))
+def restore_instance(instance_id: str, actor: Manager, work: Work, response: Response) -> dict[str, Any]:
+    """Put a deleted instance back, by id, or the last deleted of a name; a name that is taken gets a number."""
+    return _instance(work, instances.restore_instance(work, actor, instance_id).id, response)
+
+
+@routes.post("/instances/{instance_id}/undo", response_model=wire.Instance, responses=problems(404, 409, 412, 413, 415))
+def undo_edit(
+    instance_id: str, actor: Manager, work: Work, response: Response, if_match: IfMatch = None
+) -> dict[str, Any]:
+    """Put an instance back as it was before its last edit, which is an edit again."""
+    return _instance(work, instances.undo_edit(work, actor, instance_id, was=_revision(if_match)).id, response)
 
 
 @routes.post(
@@ -441,8 +458,14 @@ def patch_segment(
 
 @routes.delete("/segments/{segment}", status_code=204, responses=problems(404, 412, 413, 415))
 def delete_segment(segment: str, actor: Manager, work: Work, if_match: IfMatch = None) -> None:
-    """Forget a segment; refused while others refer to it."""
+    """Delete a segment; refused while others refer to it. For an hour it can be restored."""
     segments.delete_segment(work, actor, segment, was=_tag(if_match))
+
+
+@routes.post("/segments/{segment}/restore", response_model=wire.Segment, responses=problems(404, 409, 413, 415))
+def restore_segment(segment: str, actor: Manager, work: Work, response: Response) -> dict[str, Any]:
+    """Put a deleted segment back, by id, or the last deleted of a name; a name that is taken gets a number."""
+    return _segment(segments.restore_segment(work, actor, segment), response)
 
 
 @routes.get("/segments/{segment}/members", response_model=wire.Page[wire.Member], responses=problems(404))

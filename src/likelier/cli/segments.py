@@ -202,11 +202,24 @@ def compare(name: Name, home: Home = None, json: Json = False) -> None:
 
 @segments.command()
 def delete(name: Name, home: Home = None) -> None:
-    """Delete a segment; those that others refer to stay."""
+    """Delete a segment; those that others refer to stay. For an hour it can be restored."""
     from likelier.service import segments as service
 
     with opened(home) as workspace:
         service.delete_segment(workspace, person_at_the_keyboard(), name)
+
+
+@segments.command()
+def restore(name: Name, home: Home = None, json: Json = False) -> None:
+    """Put back a segment that was deleted within the hour."""
+    from likelier.service import segments as service
+
+    with opened(home) as workspace:
+        found = service.restore_segment(workspace, person_at_the_keyboard(), name)
+    if json:
+        print_json(found)
+    else:
+        screen().print(plain(f"'{found['name']}' is back."))
 
 
 def _list(console: Console, found: Sequence[Mapping[str, Any]]) -> None:

@@ -97,6 +97,14 @@ class Client:
     def delete_instance(self, instance: wire.Instance, *, from_profiles: bool = False) -> None:
         self._ask("DELETE", _place(instance), params={"from_profiles": from_profiles}, headers=_only(instance))
 
+    def restore_instance(self, name: str) -> wire.Instance:
+        """Put back an instance that was deleted within the hour."""
+        return self._post(wire.Instance, f"/instances/{_quoted(name)}/restore")
+
+    def undo_edit(self, instance: wire.Instance) -> wire.Instance:
+        """Put an instance back as it was before its last edit."""
+        return self._post(wire.Instance, _place(instance) + "/undo", headers=_only(instance))
+
     def check(self, name: str, *, as_of: str | None = None) -> wire.Check:
         """Count what a run would find."""
         return self._post(wire.Check, f"/instances/{_quoted(name)}/check", as_of=as_of)
@@ -184,6 +192,10 @@ class Client:
 
     def delete_segment(self, segment: wire.Segment) -> None:
         self._ask("DELETE", f"/segments/{segment.id}", headers=_only(segment))
+
+    def restore_segment(self, name: str) -> wire.Segment:
+        """Put back a segment that was deleted within the hour."""
+        return self._post(wire.Segment, f"/segments/{_quoted(name)}/restore")
 
     def members(self, name: str) -> Iterator[wire.Member]:
         return self._every(wire.Member, f"/segments/{_quoted(name)}/members")

@@ -71,15 +71,20 @@ def finish_draft(
         return finished, queue_run(connection, workspace, actor, finished)
 
 
-def finish(workspace: Workspace, actor: Actor, wanted: Instance, instance_id: str) -> stored.Instance:
-    """Make a draft an instance, or change an instance; what asks something else becomes its next version."""
+def finish(
+    workspace: Workspace, actor: Actor, wanted: Instance, instance_id: str, *, was: int | None = None
+) -> stored.Instance:
+    """Make a draft an instance, or change an instance that still is at the revision it `was` read at.
+
+    What asks something else becomes its next version.
+    """
     with workspace.store.write() as connection:
         found = stored.get(connection, instance_id)
         if found.status is Status.DRAFT:
             finished = _finish(connection, workspace, actor, found, wanted)
             queue_run(connection, workspace, actor, finished)
             return finished
-    return edit_instance(workspace, actor, instance_id, Edit(wanted.dump()))
+    return edit_instance(workspace, actor, instance_id, Edit(wanted.dump()), was=was)
 
 
 def _finish(

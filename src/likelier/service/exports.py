@@ -42,7 +42,7 @@ from likelier.exports import postgresql, webhook
 from likelier.runs.records import Run, scores_table
 from likelier.service.files import whole_file
 from likelier.service.runs import find_published
-from likelier.service.scene import members_table, opened_scene
+from likelier.service.scene import opened_scene
 from likelier.service.scores import FORMATS, read_scores
 from likelier.service.segments import to_send
 from likelier.service.worker import environment_of
@@ -51,6 +51,7 @@ from likelier.settings import read_settings
 from likelier.store import exports as stored
 from likelier.store import instances as stored_instances
 from likelier.store.exports import Delivery, Export
+from likelier.store.segments import members_table
 
 log = logging.getLogger(__name__)
 WEB = ("http", "https")

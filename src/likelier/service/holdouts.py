@@ -23,11 +23,11 @@ from likelier.profiles.holdout import Effect, Side, effect, is_kept_back, people
 from likelier.profiles.rules import Did, Rule, facts
 from likelier.profiles.text import write_rule
 from likelier.service.instances import whole_instance
-from likelier.service.scene import Scene, Wanted, cohort_table, opened_scene
+from likelier.service.scene import Scene, Wanted, opened_scene
 from likelier.service.workspace import Workspace
 from likelier.store import instances as stored_instances
 from likelier.store import segments as stored
-from likelier.store.segments import HoldOut, Segment
+from likelier.store.segments import HoldOut, Segment, cohort_table
 from likelier.timespan import DAY, after
 
 LEAST, MOST = 1, 90

@@ -2,6 +2,8 @@
 
 Name, description, schedule, status and the profile toggle may change at any time. Everything else is the definition:
 an edit of it becomes its next version, and each run names the version it ran.
+
+The last edit of an instance can be undone, and for a while so can its deletion (:mod:`likelier.service.deleted`).
 """
 
 from __future__ import annotations
@@ -15,16 +17,16 @@ from sqlalchemy import Connection
 from likelier.access.audit import Thing, record
 from likelier.access.identity import Actor
 from likelier.datasets import open_dataset
-from likelier.errors import UsageError
+from likelier.errors import UnknownNameError, UsageError
 from likelier.instance import Instance, ask, make_instance
-from likelier.profiles.published import withdraw
-from likelier.runs.records import Run, scores_table
+from likelier.runs.records import Run
 from likelier.runs.schedule import Schedule
+from likelier.service import deleted
 from likelier.service.runs import queue_run
 from likelier.service.workspace import Workspace
+from likelier.store import audit, schedules
 from likelier.store import instances as stored
 from likelier.store import runs as records
-from likelier.store import schedules
 from likelier.store.instances import Status
 
 LIFE = ("name", "description", "schedule", "profile_enabled")
@@ -84,6 +86,33 @@ def set_status(workspace: Workspace, actor: Actor, instance_id: str, status: Sta
     return edit_instance(workspace, actor, instance_id, Edit(status=status))
 
 
+def undo_edit(workspace: Workspace, actor: Actor, instance_id: str, *, was: int | None = None) -> stored.Instance:
+    """Put an instance back as it was before its last edit, which is an edit again; what was asked is a new version."""
+    with workspace.store.write() as connection:
+        found = read_at(connection, instance_id, was)
+        before = _before_last_edit(connection, found)
+        status, timing = before.pop("status", None), before.pop("timing", None)
+        whole = whole_instance(connection, found)
+        earlier = {key: value for key, value in {**whole.dump(), **before}.items() if value is not None}
+        wanted = make_instance(earlier, f"instance '{found.name}'")
+        if wanted.definition_hash != whole.definition_hash:
+            refuse_unfit(workspace, wanted)
+        edit = Edit(status=Status(status) if status else None, timing=timing)
+        return _change(connection, workspace, actor, found, wanted, edit)
+
+
+def _before_last_edit(connection: Connection, instance: stored.Instance) -> dict[str, Any]:
+    """What the last edit changed, as it was: the audit log has it."""
+    of_instance = audit.Filter(object_type="instance", object_id=instance.id)
+    last = next((entry for entry in audit.every(connection, of_instance, 20) if entry.action in _CHANGES), None)
+    if instance.status is Status.DRAFT or last is None or last.action != "instance.edit":
+        raise UsageError(f"'{instance.name}' was not edited: there is nothing to undo.")
+    return dict(last.before or {})
+
+
+_CHANGES = ("instance.create", "instance.finish", "instance.edit")
+
+
 def clone_instance(workspace: Workspace, actor: Actor, instance_id: str, name: str | None = None) -> stored.Instance:
     """Make an instance that asks the same under another name; it has no runs yet."""
     with workspace.store.write() as connection:
@@ -99,24 +128,36 @@ def clone_instance(workspace: Workspace, actor: Actor, instance_id: str, name: s
 def delete_instance(
     workspace: Workspace, actor: Actor, instance_id: str, *, was: int | None = None, from_profiles: bool = False
 ) -> None:
-    """End an instance with its runs and its scores.
+    """End an instance with its runs and its scores; for a while it can be put back.
 
     The latest scores stay on the profiles that have them, unless they are to go `from_profiles` too.
     """
+    now = workspace.clock()
     with workspace.store.write() as connection:
         found = read_at(connection, instance_id, was)
         latest = records.published(connection, found.id)
         keep = latest if latest and found.profile_enabled and not from_profiles else None
-        schedules.remove(connection, found.id)
-        stored.remove(connection, found.id, now=workspace.clock(), kept_run=keep.id if keep else None)
-        record(
-            connection, actor, "instance.delete", thing(found), now=workspace.clock(), before=life_of(found), after=None
-        )
-    # What is left in the lake is unreadable already; should the process die here, it is unreadable still.
-    withdraw(workspace.lake, found.id, but=(keep.id,) if keep else ())
-    table = scores_table(found.id)
-    if workspace.lake.exists(table):
-        workspace.lake.delete(table, f"run_id <> '{keep.id}'" if keep else "true")
+        records.end_active(connection, found.id, now=now)
+        stored.put_away(connection, found.id, now=now, until=now + deleted.KEPT, kept_run=keep.id if keep else None)
+        record(connection, actor, "instance.delete", thing(found), now=now, before=life_of(found), after=None)
+    deleted.remove_for_good(workspace)
+
+
+def restore_instance(workspace: Workspace, actor: Actor, name: str) -> stored.Instance:
+    """Put a deleted instance back with its runs and its scores; by id, or the last deleted of a name.
+
+    Where its name was given to another meanwhile, it gets a number. A run that was due meanwhile is not made up for.
+    """
+    with workspace.store.write() as connection:
+        known = stored.put_away_ones(connection, after=workspace.clock())
+        found = next((one for one in known if name in {one.id, one.name}), None)
+        if found is None:
+            raise UnknownNameError("deleted instance that can be put back", name, [one.name for one in known])
+        restored = replace(found, name=free_name(connection, found.name), **next_revision(found, workspace))
+        stored.put_back(connection, restored)
+        settle_schedule(connection, workspace, restored, None)
+        record(connection, actor, "instance.restore", thing(restored), now=workspace.clock(), after=life_of(restored))
+        return restored
 
 
 def refuse_unfit(workspace: Workspace, instance: Instance) -> None:
@@ -131,9 +172,8 @@ def whole_instance(connection: Connection, instance: stored.Instance, version: i
 
 
 def free_name(connection: Connection, name: str) -> str:
-    """Give the name, with a number where it is taken."""
-    taken = set(stored.names(connection))
-    return next(each for each in (name, *(f"{name} {number}" for number in range(2, 10**6))) if each not in taken)
+    """Give the name, with a number where another instance has it."""
+    return deleted.free_name(name, set(stored.names(connection)))
 
 
 def life_of(instance: Instance | stored.Instance) -> dict[str, Any]:

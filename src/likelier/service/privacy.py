@@ -37,8 +37,9 @@ from likelier.profiles.published import scores_shelves
 from likelier.purge import purge, tables
 from likelier.runs.records import State
 from likelier.service.data import known_ids
+from likelier.service.deleted import remove_for_good
 from likelier.service.runs import RunUnderWayError
-from likelier.service.scene import MOST, members_shelf
+from likelier.service.scene import MOST
 from likelier.service.worker import tidy
 from likelier.service.workspace import Workspace
 from likelier.shelf import take_off
@@ -47,6 +48,7 @@ from likelier.store import instances as stored_instances
 from likelier.store import runs as records
 from likelier.store import segments as stored_segments
 from likelier.store.erasures import Erasure
+from likelier.store.segments import members_shelf
 
 log = logging.getLogger(__name__)
 SCORES, SEGMENTS, HOLD_OUTS = "scores/", "segments/", "holdouts/"
@@ -126,7 +128,8 @@ def _scores(workspace: Workspace, engine: Engine, person: Person) -> Iterator[di
 
 def _segments(workspace: Workspace, engine: Engine, person: Person) -> Iterator[dict[str, Any]]:
     with workspace.store.read() as connection:
-        segments = stored_segments.every(connection)
+        deleted = stored_segments.put_away_ones(connection, after=workspace.clock())
+        segments = [*stored_segments.every(connection), *deleted]
         counts = {
             count.snapshot: (one, count) for one in segments for count in stored_segments.counts(connection, one.id)
         }
@@ -199,6 +202,7 @@ def erase(workspace: Workspace, actor: Actor, namespace: str, identity: str) -> 
         work = _Erasing(workspace, engine, person, begin(workspace, actor, person.ids))
         finished = None
         try:
+            remove_for_good(workspace, at_once=True)
             work.delete(datasets)
             finished = workspace.clock()
         finally:

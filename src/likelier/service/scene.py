@@ -44,7 +44,7 @@ from likelier.shelf import remove, write_shelf
 from likelier.store import instances as stored_instances
 from likelier.store import runs as records
 from likelier.store import segments as stored
-from likelier.store.segments import Count, Segment
+from likelier.store.segments import Count, Segment, members_shelf, members_table
 from likelier.timespan import Span, next_midnight
 
 MOST = 1_000_000
@@ -410,19 +410,3 @@ def _aligned(table: ibis.Table, fields: Mapping[str, Field], namespace: str) -> 
         id=table[f"identityMap.{namespace}"], timestamp=table["timestamp"], **dict(sorted((there | missing).items()))
     )
     return rows.filter(rows.id.notnull())
-
-
-def cohort_table(segment: Segment) -> str:
-    return f"holdouts/{segment.id}"
-
-
-def members_table(segment: Segment) -> str:
-    return f"segments/{segment.id}"
-
-
-def members_shelves(segment: Segment) -> str:
-    return f"members/{segment.id}"
-
-
-def members_shelf(segment: Segment, snapshot: str) -> str:
-    return f"{members_shelves(segment)}/{snapshot}.arrow"

@@ -18,28 +18,21 @@ import ibis
 from likelier.access.audit import Thing, record
 from likelier.access.identity import Actor
 from likelier.backend import Engine
-from likelier.errors import UsageError
+from likelier.errors import UnknownNameError, UsageError
 from likelier.profiles import segments as evaluation
 from likelier.profiles.holdout import is_kept_back
 from likelier.profiles.rules import segments_in
 from likelier.profiles.text import write_rule
 from likelier.runs.records import Run
+from likelier.service.deleted import KEPT, free_name, remove_for_good
 from likelier.service.files import whole_file
 from likelier.service.remembered import Remembered
-from likelier.service.scene import (
-    Scene,
-    Wanted,
-    cohort_table,
-    members_shelf,
-    members_shelves,
-    members_table,
-    opened_scene,
-)
+from likelier.service.scene import Scene, Wanted, opened_scene
 from likelier.service.scores import FORMATS
 from likelier.service.workspace import Workspace
-from likelier.shelf import open_shelf, remove
+from likelier.shelf import open_shelf
 from likelier.store import segments as stored
-from likelier.store.segments import Segment
+from likelier.store.segments import Segment, members_shelf
 
 __all__ = [
     "Wanted",
@@ -51,6 +44,7 @@ __all__ = [
     "export_segment",
     "get_segment",
     "list_segments",
+    "restore_segment",
     "segment_members",
     "segments_of",
     "to_send",
@@ -139,7 +133,7 @@ def estimate_segment(workspace: Workspace, wanted: Wanted) -> dict[str, Any]:
 
 
 def delete_segment(workspace: Workspace, actor: Actor, name: str, *, was: str | None = None) -> None:
-    """Forget a segment with its members; refused while others refer to it."""
+    """Delete a segment with its members; refused while others refer to it. For a while it can be put back."""
     with opened_scene(workspace) as scene:
         segment = scene.find(name)
         _refuse_changed(segment, was)
@@ -147,13 +141,32 @@ def delete_segment(workspace: Workspace, actor: Actor, name: str, *, was: str | 
         if used:
             others = ", ".join(f"'{one}'" for one in used)
             raise UsageError(f"'{segment.name}' is used by {others}. Change or delete {_them(used)} first.")
+    now = workspace.clock()
     with workspace.store.write() as connection:
-        stored.remove(connection, segment.id)
-        record(connection, actor, "segment.delete", _thing(segment), now=workspace.clock(), before=_told(segment))
-    remove(workspace.lake, members_shelves(segment))
-    for table in (members_table(segment), cohort_table(segment)):
-        if workspace.lake.exists(table):
-            workspace.lake.delete(table, "id IS NOT NULL")
+        stored.put_away(connection, segment.id, until=now + KEPT)
+        record(connection, actor, "segment.delete", _thing(segment), now=now, before=_told(segment))
+    remove_for_good(workspace)
+
+
+def restore_segment(workspace: Workspace, actor: Actor, name: str) -> dict[str, Any]:
+    """Put a deleted segment back with its members and counts; by id, or the last deleted of a name.
+
+    Where its name was given to another meanwhile, it gets a number.
+    """
+    now = workspace.clock()
+    with opened_scene(workspace) as scene:
+        known = stored.put_away_ones(scene.connection, after=now)
+        found = next((one for one in known if name in {one.id, one.name}), None)
+        if found is None:
+            raise UnknownNameError("deleted segment that can be put back", name, [one.name for one in known])
+        if segments_in(scene.rule(found)) - {one.id for one in scene.segments}:
+            raise UsageError(f"'{found.name}' refers to a segment that was deleted too. Put that one back first.")
+        restored = replace(found, name=free_name(found.name, [one.name for one in scene.segments]), updated_at=now)
+    with workspace.store.write() as connection:
+        stored.put_back(connection, restored)
+        record(connection, actor, "segment.restore", _thing(restored), now=now, after=_told(restored))
+    with opened_scene(workspace) as scene:
+        return scene.told(restored, scene.latest(restored))
 
 
 # --- looking ---------------------------------------------------------------------------------------------------------

@@ -87,6 +87,12 @@ def _is_left(scratch: Path) -> bool:
         return False
 
 
+def _remove_deleted(workspace: Workspace) -> None:
+    from likelier.service.deleted import remove_for_good  # noqa: PLC0415 - loads the engine
+
+    remove_for_good(workspace)
+
+
 def _let_expire(workspace: Workspace) -> None:
     from likelier.service.retention import let_expire_when_due  # noqa: PLC0415 - it tidies, too
 
@@ -125,6 +131,7 @@ class Worker:
                 queue_due(self._workspace)
                 self._begin_next()
                 tidy(self._workspace)
+                _remove_deleted(self._workspace)
                 _let_expire(self._workspace)
                 self._tell_alerts()
             except LikelierError as error:

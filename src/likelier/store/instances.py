@@ -2,6 +2,9 @@
 
 Name, description, schedule, status and the profile toggle may change at any time. What decides the scores, the
 definition, is never changed: an edit adds a version, and each run names the version it ran.
+
+One that is deleted is found no more, nor are its runs, and its name is free; until the moment `kept_until` all of it is
+there to be put back.
 """
 
 from __future__ import annotations
@@ -54,7 +57,7 @@ class EditedMeanwhileError(UsageError):
     """Somebody else changed the instance since it was read."""
 
 
-_COLUMNS = [column for column in instances.c if column.name not in ("deleted_at", "kept_run")]
+_COLUMNS = [column for column in instances.c if column.name not in ("deleted_at", "kept_run", "kept_until")]
 _LIVING = instances.c.deleted_at.is_(None)
 
 
@@ -129,18 +132,44 @@ def versions(connection: Connection, instance_id: str) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def remove(connection: Connection, instance_id: str, *, now: dt.datetime, kept_run: str | None = None) -> None:
-    """Forget an instance with its runs and insights; its name is free again.
+def put_away(
+    connection: Connection, instance_id: str, *, now: dt.datetime, until: dt.datetime, kept_run: str | None = None
+) -> None:
+    """Delete an instance such that it can be put back until a moment; the scores of `kept_run` stay on profiles."""
+    here = sa.update(instances).where(instances.c.id == instance_id)
+    connection.execute(here.values(deleted_at=now, kept_until=until, kept_run=kept_run))
 
-    The scores of `kept_run` stay on profiles.
-    """
+
+def put_back(connection: Connection, instance: Instance) -> None:
+    """Have a deleted instance again, as it is given."""
+    here = sa.update(instances).where(instances.c.id == instance.id)
+    _write(connection, here.values(**vars(instance), deleted_at=None, kept_until=None, kept_run=None), instance.name)
+
+
+def put_away_ones(connection: Connection, *, after: dt.datetime) -> list[Instance]:
+    """The deleted instances that can be put back after a moment, the last deleted first."""
+    here = sa.select(*_COLUMNS).where(instances.c.kept_until > after)
+    return [_instance(row) for row in connection.execute(here.order_by(instances.c.deleted_at.desc(), instances.c.id))]
+
+
+def over(connection: Connection, now: dt.datetime) -> list[tuple[str, str | None]]:
+    """The deleted instances that cannot be put back any more: their ids, each with the run whose scores stay."""
+    here = sa.select(instances.c.id, instances.c.kept_run).where(instances.c.kept_until <= now)
+    return [(row.id, row.kept_run) for row in connection.execute(here)]
+
+
+def keep_until(connection: Connection, until: dt.datetime) -> None:
+    """Let nothing deleted be put back after a moment."""
+    connection.execute(sa.update(instances).where(instances.c.kept_until > until).values(kept_until=until))
+
+
+def remove(connection: Connection, instance_id: str) -> None:
+    """Forget a deleted instance with its runs and insights."""
     of_instance = sa.select(runs.c.id).where(runs.c.instance_id == instance_id)
     connection.execute(sa.delete(insights).where(insights.c.run_id.in_(of_instance)))
     connection.execute(sa.delete(outcomes).where(outcomes.c.run_id.in_(of_instance)))
     connection.execute(sa.delete(runs).where(runs.c.instance_id == instance_id))
-    connection.execute(
-        sa.update(instances).where(instances.c.id == instance_id).values(deleted_at=now, kept_run=kept_run)
-    )
+    connection.execute(sa.update(instances).where(instances.c.id == instance_id).values(kept_until=None))
 
 
 def _one(connection: Connection, condition: sa.ColumnElement[bool]) -> Instance | None:

@@ -35,7 +35,7 @@ _ON_PROFILES = (
 )
 _EVERY = (
     sa.select(runs, instances.c.name.label("instance"))
-    .join(instances, instances.c.id == runs.c.instance_id)
+    .join(instances, sa.and_(instances.c.id == runs.c.instance_id, instances.c.deleted_at.is_(None)))
     .order_by(runs.c.queued_at.desc(), runs.c.id.desc())
 )
 
@@ -183,6 +183,12 @@ def request_cancel(connection: Connection, run_id: str, *, now: dt.datetime) -> 
     connection.execute(
         sa.update(runs).where(runs.c.id == run_id, runs.c.state == State.RUNNING).values(cancel_requested=True)
     )
+
+
+def end_active(connection: Connection, instance_id: str, *, now: dt.datetime) -> None:
+    """End the run of an instance that is under way; whoever carries it has lost it."""
+    here = sa.update(runs).where(runs.c.instance_id == instance_id, runs.c.state.in_(_ACTIVE))
+    connection.execute(here.values(state=State.CANCELLED, finished_at=now, **_AT_REST))
 
 
 class Ledger:

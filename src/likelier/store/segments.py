@@ -1,6 +1,8 @@
 """Segments, and how many members each had whenever it was evaluated.
 
 A rule is kept as text that names instances and other segments by their ids, so that renaming one changes no rule.
+
+One that is deleted is found no more and its name is free; until the moment `kept_until` it is there to be put back.
 """
 
 from __future__ import annotations
@@ -78,7 +80,7 @@ def add(connection: Connection, segment: Segment) -> None:
 
 def edit(connection: Connection, segment: Segment, *, was: dt.datetime) -> None:
     """Write a segment back, provided that nobody changed it since it `was` updated."""
-    here = sa.update(segments).where(segments.c.id == segment.id, segments.c.updated_at == was)
+    here = sa.update(segments).where(segments.c.id == segment.id, segments.c.updated_at == was, _LIVING)
     if _write(connection, here.values(**vars(segment)), segment.name) != 1:
         raise changed_meanwhile(segment)
 
@@ -97,16 +99,48 @@ def find_named(connection: Connection, name: str) -> Segment | None:
 
 def every(connection: Connection) -> list[Segment]:
     """All segments in the order of their names."""
-    return [Segment(**row) for row in connection.execute(sa.select(segments).order_by(segments.c.name)).mappings()]
+    query = sa.select(*_COLUMNS).where(_LIVING).order_by(segments.c.name)
+    return [Segment(**row) for row in connection.execute(query).mappings()]
+
+
+def put_away_ones(connection: Connection, *, after: dt.datetime) -> list[Segment]:
+    """The deleted segments that can be put back after a moment, the last deleted first."""
+    query = sa.select(*_COLUMNS).where(segments.c.kept_until > after)
+    rows = connection.execute(query.order_by(segments.c.kept_until.desc(), segments.c.id))
+    return [Segment(**row) for row in rows.mappings()]
+
+
+def over(connection: Connection, now: dt.datetime) -> list[Segment]:
+    """The deleted segments that cannot be put back any more."""
+    query = sa.select(*_COLUMNS).where(segments.c.kept_until <= now)
+    return [Segment(**row) for row in connection.execute(query).mappings()]
+
+
+def put_away(connection: Connection, segment_id: str, *, until: dt.datetime) -> None:
+    """Delete a segment such that it can be put back until a moment."""
+    connection.execute(sa.update(segments).where(segments.c.id == segment_id).values(kept_until=until))
+
+
+def put_back(connection: Connection, segment: Segment) -> None:
+    """Have a deleted segment again, as it is given."""
+    here = sa.update(segments).where(segments.c.id == segment.id)
+    _write(connection, here.values(**vars(segment), kept_until=None), segment.name)
+
+
+def keep_until(connection: Connection, until: dt.datetime) -> None:
+    """Let nothing deleted be put back after a moment."""
+    connection.execute(sa.update(segments).where(segments.c.kept_until > until).values(kept_until=until))
 
 
 def latest_counts(connection: Connection, namespace: str) -> list[tuple[Segment, Count]]:
     """The segments about the people of a namespace, by name, each with its last evaluation."""
     rows = connection.execute(_LATEST_COUNTS, {"namespace": namespace}).all()
-    width = len(segments.c)
+    width = len(_COLUMNS)
     return [(Segment(*row[:width]), Count(*row[width:])) for row in rows]
 
 
+_COLUMNS = [column for column in segments.c if column.name != "kept_until"]
+_LIVING = segments.c.kept_until.is_(None)
 _counts = segment_counts.alias()
 _LATEST = (
     sa.select(_counts.c.snapshot)
@@ -117,15 +151,15 @@ _LATEST = (
 )
 # Asked for with every look-up: made once.
 _LATEST_COUNTS = (
-    sa.select(segments, segment_counts)
+    sa.select(*_COLUMNS, segment_counts)
     .join(segment_counts, segment_counts.c.segment_id == segments.c.id)
-    .where(segments.c.namespace == sa.bindparam("namespace"), segment_counts.c.snapshot == _LATEST)
+    .where(_LIVING, segments.c.namespace == sa.bindparam("namespace"), segment_counts.c.snapshot == _LATEST)
     .order_by(segments.c.name)
 )
 
 
 def remove(connection: Connection, segment_id: str) -> None:
-    """Forget a segment, its counts and its hold-out; its name is free again."""
+    """Forget a segment, its counts and its hold-out."""
     end_hold_out(connection, segment_id)
     connection.execute(sa.delete(segment_counts).where(segment_counts.c.segment_id == segment_id))
     connection.execute(sa.delete(segments).where(segments.c.id == segment_id))
@@ -160,7 +194,7 @@ def end_hold_out(connection: Connection, segment_id: str) -> None:
 
 
 def _one(connection: Connection, condition: sa.ColumnElement[bool]) -> Segment | None:
-    row = connection.execute(sa.select(segments).where(condition)).mappings().one_or_none()
+    row = connection.execute(sa.select(*_COLUMNS).where(_LIVING, condition)).mappings().one_or_none()
     return Segment(**row) if row else None
 
 
@@ -170,3 +204,22 @@ def _write(connection: Connection, statement: Any, name: str) -> int:
             return connection.execute(statement).rowcount
     except IntegrityError as error:
         raise SegmentNameTakenError(f"There is a segment named '{name}' already. Choose another name.") from error
+
+
+# --- where its members stand in the lake ------------------------------------------------------------------------------
+
+
+def cohort_table(segment: Segment) -> str:
+    return f"holdouts/{segment.id}"
+
+
+def members_table(segment: Segment) -> str:
+    return f"segments/{segment.id}"
+
+
+def members_shelves(segment: Segment) -> str:
+    return f"members/{segment.id}"
+
+
+def members_shelf(segment: Segment, snapshot: str) -> str:
+    return f"{members_shelves(segment)}/{snapshot}.arrow"

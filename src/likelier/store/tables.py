@@ -42,6 +42,7 @@ instances = sa.Table(
     sa.Column("updated_at", Moment, nullable=False),
     sa.Column("deleted_at", Moment),
     sa.Column("kept_run", sa.String(36)),
+    sa.Column("kept_until", Moment),
 )
 sa.Index(
     "instances_name",
@@ -128,8 +129,15 @@ segments = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("created_by", sa.Text, nullable=False),
     sa.Column("updated_at", Moment, nullable=False),
+    sa.Column("kept_until", Moment),
 )
-sa.Index("segments_name", segments.c.name, unique=True)
+sa.Index(
+    "segments_name",
+    segments.c.name,
+    unique=True,
+    sqlite_where=segments.c.kept_until.is_(None),
+    postgresql_where=segments.c.kept_until.is_(None),
+)
 
 segment_counts = sa.Table(
     "segment_counts",

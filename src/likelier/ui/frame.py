@@ -14,7 +14,7 @@ from nicegui import app, context, ui
 from likelier.insights.charts import DARK, LIGHT, Look, Palette, bucket_colours
 from likelier.languages import COOKIE, NAMES
 from likelier.ui.language import _, language
-from likelier.ui.parts import block, icon, link, text, tool
+from likelier.ui.parts import UNDO, block, icon, link, text, tool
 from likelier.ui.site import Site, Visitor
 
 HERE = Path(__file__).parent
@@ -41,6 +41,7 @@ def page(site: Site, title: str, *, at: str, wide: bool = False) -> Iterator[Vis
         _tools(visitor, theme, chosen)
     with block("div", f"content{' wide' if wide else ''}", id="content", tabindex="-1"):
         yield visitor
+    block("div", role="status").mark(UNDO)
 
 
 def _navigation(at: str, visitor: Visitor) -> None:

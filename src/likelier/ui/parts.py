@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from inspect import iscoroutine
 from typing import Any, TypeVar
 
-from nicegui import background_tasks, context, ui
+from nicegui import ElementFilter, background_tasks, context, ui
 from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
@@ -100,6 +100,26 @@ def action(
 
 def toast(message: str) -> None:
     ui.notify(said(message), type="positive", position="bottom", classes="toast")
+
+
+def offer_undo(message: str, undo: Callable[[], Any]) -> None:
+    """Say what happened, and for a while offer to undo it, in the place that the frame keeps for it."""
+    (place,) = ElementFilter(marker=UNDO)
+
+    def undone() -> Any:
+        place.clear()
+        return undo()
+
+    place.clear()
+    with place, block("div", "undo"):
+        text(message, "span")
+        action(_("Undo"), undone, "undo", kind="quiet")
+        tool("close", _("Close"), place.clear)
+        ui.timer(UNDO_SECONDS, place.clear, once=True)
+
+
+UNDO = "undo"
+UNDO_SECONDS = 60.0
 
 
 def complain(message: str) -> None:

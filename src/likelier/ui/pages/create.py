@@ -14,7 +14,7 @@ from likelier.datasets import Dataset
 from likelier.errors import InstanceError, LikelierError
 from likelier.instance import Instance, make_instance
 from likelier.service.drafts import finish, save_draft
-from likelier.service.overview import in_words, overview
+from likelier.service.overview import Overview, in_words, overview
 from likelier.service.suggest import Choices, choices, common_values, datasets_to_choose
 from likelier.service.work import check_instance
 from likelier.ui import frame
@@ -24,7 +24,7 @@ from likelier.ui.pages.counts import Counts
 from likelier.ui.pages.datasets import kind_word
 from likelier.ui.pages.instances import run_now
 from likelier.ui.pages.upload import upload_dialog
-from likelier.ui.parts import action, answer_of, block, card, complain, empty, heading, icon, link, text, toast
+from likelier.ui.parts import action, answer_of, block, card, complain, empty, heading, icon, link, text
 from likelier.ui.site import Site, Visitor
 
 SETTLED_SECONDS = 0.7
@@ -43,9 +43,7 @@ def register(site: Site) -> None:
                 with empty(_("Access restricted"), _("You may look at instances, not make them."), "lock"):
                     pass
             else:
-                _Steps(
-                    site, visitor, title, found.id if found else None, dict(found.asked) if found else {}, known, edit
-                )
+                _Steps(site, visitor, title, found, known, edits=bool(edit))
 
 
 def blank() -> Document:
@@ -82,13 +80,15 @@ class _Steps:
         site: Site,
         visitor: Visitor,
         title: str,
-        found: str | None,
-        given: Document,
+        found: Overview | None,
         known: list[Dataset],
-        edit: str,
+        *,
+        edits: bool,
     ) -> None:
-        self._site, self._visitor, self._id, self._edits = site, visitor, found, bool(edit)
-        self._document = copy.deepcopy({**blank(), **given})
+        self._site, self._visitor, self._edits = site, visitor, edits
+        self._id: str | None = found.id if found else None
+        self._revision = found.revision if found else None
+        self._document = copy.deepcopy({**blank(), **(found.asked if found else {})})
         self._known, self._step = known, 0
         self._suggested: dict[str, list[str]] = {}
         self._choices = Choices({}, {}, (), has_events=False)
@@ -221,13 +221,14 @@ class _Steps:
         await self._keep()
         assert self._id is not None
         workspace, actor = self._site.workspace, self._visitor.actor
-        made = await answer_of(partial(finish, workspace, actor, wanted, self._id))
+        was = self._revision if self._edits else None
+        made = await answer_of(partial(finish, workspace, actor, wanted, self._id, was=was))
         if made is None:
             return
         if not self._edits:
             await answer_of(partial(run_now, self._site, self._visitor, made.id))
-        toast(_("'{name}' is saved.", name=made.name))
-        ui.navigate.to(f"/instances/{made.id}")
+        changed = self._edits and made.revision != self._revision
+        ui.navigate.to(f"/instances/{made.id}" + (f"?edited={made.revision}" if changed else ""))
 
     # Step 1
 

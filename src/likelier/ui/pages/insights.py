@@ -18,6 +18,7 @@ from likelier.insights.reports import Page
 from likelier.instance import make_instance
 from likelier.phrases import day, join, say
 from likelier.runs.records import Run, State
+from likelier.service.instances import undo_edit
 from likelier.service.overview import Overview, Words, in_words, overview, runs_of
 from likelier.service.reports import insights_of, write_report
 from likelier.service.runs import cancel_run, details
@@ -40,6 +41,7 @@ from likelier.ui.parts import (
     empty,
     icon,
     link,
+    offer_undo,
     progress,
     state,
     text,
@@ -65,13 +67,15 @@ class Shown:
 
 def register(site: Site) -> None:
     @ui.page("/instances/{instance_id}")
-    async def page(instance_id: str, run: str = "", tab: str = "scores") -> None:
+    async def page(instance_id: str, run: str = "", tab: str = "scores", edited: int = 0) -> None:
         shown = await to_thread(_find, site, instance_id, run)
         with frame.page(site, shown.row.name if shown else _("Instance"), at="/") as visitor:
             if shown is None:
                 _lost()
             else:
                 _Insights(site, visitor, shown, tab)
+        if shown and visitor.may_manage and edited == shown.row.revision:
+            offer_undo(_("'{name}' is saved.", name=shown.row.name), partial(_undo, site, visitor, shown.row))
 
 
 def _find(site: Site, instance_id: str, run_id: str) -> Shown | None:
@@ -91,6 +95,11 @@ def _retold(site: Site, insights: Mapping[str, Any] | None) -> Mapping[str, Any]
         return None
     asked = in_words(site.workspace, make_instance(dict(insights["instance"]), "the run's instance"))
     return {**insights, "goal_deed": asked.deed or insights.get("goal_deed")}
+
+
+async def _undo(site: Site, visitor: Visitor, row: Overview) -> None:
+    if await answer_of(partial(undo_edit, site.workspace, visitor.actor, row.id, was=row.revision)):
+        ui.navigate.to(f"/instances/{row.id}")
 
 
 def _lost() -> None:

@@ -10,13 +10,16 @@ from functools import partial
 from nicegui import ui
 from nicegui.element import Element
 
+from likelier.access.identity import Actor
 from likelier.insights.words import quality
 from likelier.instance import Instance, make_instance
 from likelier.phrases import join
 from likelier.runs.records import State
-from likelier.service.instances import clone_instance, delete_instance, set_status
+from likelier.service.deleted import name_of_deleted
+from likelier.service.instances import clone_instance, delete_instance, restore_instance, set_status, undo_edit
 from likelier.service.overview import Overview, Words, in_words, overviews
 from likelier.service.runs import cancel_run, start_run
+from likelier.service.workspace import Workspace
 from likelier.store import instances as stored
 from likelier.store.instances import Status
 from likelier.ui import frame
@@ -32,6 +35,7 @@ from likelier.ui.parts import (
     heading,
     icon,
     link,
+    offer_undo,
     progress,
     state,
     text,
@@ -46,10 +50,13 @@ LOOK_AGAIN_SECONDS = 1.0
 
 def register(site: Site) -> None:
     @ui.page("/")
-    async def page() -> None:
+    async def page(deleted: str = "") -> None:
         rows = await to_thread(overviews, site.workspace)
+        gone = await to_thread(name_of_deleted, site.workspace, deleted) if deleted else None
         with frame.page(site, _("Instances"), at="/") as visitor:
-            _Page(site, visitor, rows)
+            made = _Page(site, visitor, rows)
+        if gone and visitor.may_manage:
+            made.offer_to_put_back(deleted, gone)
 
 
 class _Page:
@@ -335,24 +342,50 @@ class _Page:
     async def _switch(self, row: Overview, status: Status) -> None:
         done = await answer_of(partial(set_status, self._site.workspace, self._visitor.actor, row.id, status))
         if done:
-            if status is Status.ENABLED:
-                toast(_("'{name}' is on.", name=row.name))
-            else:
-                toast(_("'{name}' is off: it runs only by hand.", name=row.name))
+            words = {
+                Status.ENABLED: _("'{name}' is on.", name=row.name),
+                Status.DISABLED: _("'{name}' is off: it runs only by hand.", name=row.name),
+            }
+            offer_undo(words[status], partial(self._undo, done))
+            await self._look_again()
+
+    async def _undo(self, edited: stored.Instance) -> None:
+        work, actor = self._site.workspace, self._visitor.actor
+        if earlier := await answer_of(partial(undo_edit, work, actor, edited.id, was=edited.revision)):
+            toast(_("'{name}' is as it was.", name=earlier.name))
             await self._look_again()
 
     async def _delete(self, row: Overview) -> None:
-        sure = await confirmed(
-            _("Delete '{name}'?", name=row.name),
-            _("Its scores, insights and run history go with it. This cannot be undone."),
-            _("Delete"),
-        )
-        if not sure:
+        if row.state and row.state.active:
+            consequence = _("Its run is stopped, and does not go on when you undo this.")
+            if not await confirmed(_("Delete '{name}'?", name=row.name), consequence, _("Delete")):
+                return
+        work, actor = self._site.workspace, self._visitor.actor
+        if not await answer_of(partial(_deleted, work, actor, row)):
             return
-        await answer_of(partial(delete_instance, self._site.workspace, self._visitor.actor, row.id))
         self._panel.close()
-        toast(_("'{name}' is deleted.", name=row.name))
-        await self._look_again()
+        if self._rows == [row]:
+            ui.navigate.to(f"/?deleted={row.id}")
+        else:
+            self.offer_to_put_back(row.id, row.name)
+            await self._look_again()
+
+    def offer_to_put_back(self, instance_id: str, name: str) -> None:
+        offer_undo(_("'{name}' is deleted.", name=name), partial(self._put_back, instance_id))
+
+    async def _put_back(self, instance_id: str) -> None:
+        work, actor = self._site.workspace, self._visitor.actor
+        if back := await answer_of(partial(restore_instance, work, actor, instance_id)):
+            if self._rows:
+                toast(_("'{name}' is back.", name=back.name))
+                await self._look_again()
+            else:
+                ui.navigate.to("/")
+
+
+def _deleted(workspace: Workspace, actor: Actor, row: Overview) -> bool:
+    delete_instance(workspace, actor, row.id)
+    return True
 
 
 def run_now(site: Site, visitor: Visitor, instance_id: str) -> bool:

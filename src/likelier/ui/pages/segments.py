@@ -14,6 +14,7 @@ from nicegui import context, ui
 
 from likelier.errors import LikelierError
 from likelier.phrases import day
+from likelier.service.deleted import name_of_deleted
 from likelier.service.segments import (
     Wanted,
     create_segment,
@@ -22,6 +23,7 @@ from likelier.service.segments import (
     export_segment,
     get_segment,
     list_segments,
+    restore_segment,
     segment_members,
 )
 from likelier.service.suggest import RuleChoices, common_values, rule_choices
@@ -35,12 +37,12 @@ from likelier.ui.parts import (
     block,
     card,
     complain,
-    confirmed,
     empty,
     heading,
     icon,
     later,
     link,
+    offer_undo,
     text,
     toast,
     tool,
@@ -55,7 +57,8 @@ Found = dict[str, Any]
 
 def register(site: Site) -> None:
     @ui.page("/segments")
-    async def segments(name: str = "") -> None:
+    async def segments(name: str = "", deleted: str = "") -> None:
+        gone = await to_thread(name_of_deleted, site.workspace, deleted) if deleted else None
         with frame.page(site, name or _("Segments"), at="/segments") as visitor:
             if name:
                 later(partial(get_segment, site.workspace, name), partial(_one, site, visitor))
@@ -68,6 +71,8 @@ def register(site: Site) -> None:
                 if visitor.may_manage:
                     action(_("New segment"), lambda: segment_dialog(site, visitor), "group_add", kind="main")
             later(partial(list_segments, site.workspace), partial(_list, site, visitor))
+        if gone and visitor.may_manage:
+            offer_undo(_("The segment '{name}' is deleted.", name=gone), partial(_put_back, site, visitor, deleted))
 
 
 def _list(site: Site, visitor: Visitor, found: list[Found]) -> None:
@@ -117,7 +122,7 @@ def _one(site: Site, visitor: Visitor, found: Found) -> None:
                         said = _("Members as {format}", format=kind)
                         ui.menu_item(said, partial(_download, site, found["name"], suffix))
                 if visitor.may_manage:
-                    action(_("Delete"), partial(_delete, site, found["name"]), "delete", kind="bad")
+                    action(_("Delete"), partial(_delete, site, found), "delete", kind="bad")
     with block("div", "tiles"):
         for value, label in (
             (count(found["size"]), _("people")),
@@ -160,19 +165,20 @@ async def _download(site: Site, name: str, suffix: str) -> None:
         ui.download.file(file, f"{name}.{suffix}")
 
 
-async def _delete(site: Site, name: str) -> None:
-    consequence = _("Its members and its counts over time go with it. This cannot be undone.")
-    if not await confirmed(_("Delete '{name}'?", name=name), consequence, _("Delete")):
-        return
-
+async def _delete(site: Site, found: Found) -> None:
     actor = site.who().actor
 
     def delete() -> bool:
-        delete_segment(site.workspace, actor, name)
+        delete_segment(site.workspace, actor, found["id"])
         return True
 
     if await answer_of(delete):
-        ui.navigate.to("/segments")
+        ui.navigate.to(f"/segments?deleted={found['id']}")
+
+
+async def _put_back(site: Site, visitor: Visitor, segment_id: str) -> None:
+    if back := await answer_of(partial(restore_segment, site.workspace, visitor.actor, segment_id)):
+        ui.navigate.to(_address(back["name"]))
 
 
 def segment_dialog(
