@@ -3,6 +3,7 @@
 import datetime as dt
 
 import pyarrow as pa
+import pytest
 
 from likelier.activities.codes import Category, Codebook, Signal, Source
 from likelier.activities.reduce import reduced
@@ -55,6 +56,33 @@ def test_what_an_event_does_not_say_is_no_value_of_a_category(tmp_path):
             tuple(code >= 0 for code in row.values()) for row in engine.table(expression.select(*SLOTS)).to_pylist()
         ]
     assert sorted(found) == [(False, True, False, False, False), (True, False, False, False, False)]
+
+
+@pytest.mark.parametrize(
+    ("items", "found"),
+    [
+        (["a"], {"a"}),
+        (["b"], {"b"}),
+        (["a", "b"], {"a", "b"}),
+        (["b", "b"], {"b"}),
+        (["other", "a"], {"a"}),
+        (["other"], set()),
+        ([None, "a"], {"a"}),
+        ([None], set()),
+        ([], set()),
+        (None, set()),
+    ],
+)
+def test_a_list_has_every_value_that_is_in_it(tmp_path, items, found):
+    lake, before = Lake(str(tmp_path)), NOON + dt.timedelta(days=1)
+    kinds = pa.array([items], pa.list_(pa.string()))
+    ingested(lake, "shop", eventType=["order"], **{"page.name": ["home"], "items.sku": kinds})
+    values = [Signal(f"sku {value}", Source.VALUE, "items.sku", value) for value in ("a", "b")]
+    with DuckDB(threads=1) as engine:
+        source = bind(Inputs(asked("shop"), before, 1, {"shop": 0}), engine, lake)
+        expression = reduced(engine, source.events, source.question, Codebook(tuple(values)), source.fields, before)
+        (word,) = engine.table(expression)["w0"].to_pylist()
+    assert {value for bit, value in enumerate("ab") if word >> bit & 1} == found
 
 
 def test_a_field_that_only_one_dataset_has_is_missing_in_the_other_and_one_of_two_types_is_left_out(tmp_path):

@@ -11,7 +11,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from pathlib import Path
 from typing import Any
@@ -93,15 +93,15 @@ def _words(
     parts: list[list[Any]] = [[] for _ in range(codebook.words)]
     texts: dict[str, dict[str, int]] = {}
     for bit, signal in enumerate(codebook.signals):
-        if signal.path in fields and signal.value and not fields[signal.path].array:
+        if signal.source in {Source.EVENT_TYPE, Source.VALUE} and signal.path in fields:
             texts.setdefault(signal.path, {})[signal.value] = bit
         else:
-            holds = _holds(events, signal, question)
+            holds = _holds(signal, question)
             parts[bit // BITS].append(lambda table, holds=holds, bit=bit: _bit(holds(table), bit))
     for place, (path, bits) in enumerate(texts.items()):
-        events, words = _with_codes(engine, events, path, bits, place)
-        for word, column in words:
-            parts[word].append(lambda table, column=column: table[column].fill_null(0))
+        events, words = _with_codes(engine, events, fields[path], bits, place)
+        for word, code in words:
+            parts[word].append(code)
     return events, [reduce(add, [part(events) for part in word]) for word in parts]
 
 
@@ -109,8 +109,8 @@ def _bit(holds: Any, bit: int) -> Any:
     return ibis.ifelse(holds, ibis.literal(1 << bit % BITS, "int64"), ibis.literal(0, "int64"))
 
 
-def _holds(events: ibis.Table, signal: Signal, question: Question) -> Callable[[ibis.Table], Any]:
-    """Say how a signal is decided: by the question's rule, the standard's test or one of a list's values."""
+def _holds(signal: Signal, question: Question) -> Callable[[ibis.Table], Any]:
+    """Say how a signal is decided that is no value of a text: by the question's rule or the standard's test."""
     if signal.source == Source.ANY:
         return lambda table: table.timestamp.notnull()
     if signal.source == Source.STANDARD:
@@ -123,15 +123,16 @@ def _holds(events: ibis.Table, signal: Signal, question: Question) -> Callable[[
     }
     if signal.source in rules:
         return rules[signal.source][signal.place].condition.holds
-    if signal.path not in events.columns:
-        return lambda table: table.timestamp.isnull()
-    return lambda table: table[signal.path].contains(signal.value).fill_null(False)
+    return lambda table: table.timestamp.isnull()  # of a text that no event has any more
 
 
 def _with_codes(
-    engine: Engine, events: ibis.Table, path: str, bits: dict[str, int], place: int
-) -> tuple[ibis.Table, list[tuple[int, str]]]:
-    """Join a text's common values with their bits: one hash look-up instead of a comparison for each value."""
+    engine: Engine, events: ibis.Table, field: Field, bits: dict[str, int], place: int
+) -> tuple[ibis.Table, list[tuple[int, Callable[[ibis.Table], Any]]]]:
+    """Join a text's common values with their bits: one hash look-up instead of a comparison for each value.
+
+    A list of one text, as most are, is looked up by that; longer ones are searched for each value.
+    """
     words = sorted({bit // BITS for bit in bits.values()})
     key = f"v{place}"
     columns: dict[str, Any] = {key: list(bits)}
@@ -139,8 +140,19 @@ def _with_codes(
         masks = [1 << bit % BITS if bit // BITS == word else 0 for bit in bits.values()]
         columns[f"b{place}_{word}"] = pa.array(masks, pa.int64())
     codes = engine.values(pa.table(columns))
-    joined = events.left_join(codes, events[path] == codes[key])
-    return joined, [(word, f"b{place}_{word}") for word in words]
+    looked_up = events[field.path][0] if field.array else events[field.path]
+    joined = events.left_join(codes, looked_up == codes[key])
+
+    def code(table: ibis.Table, word: int) -> Any:
+        alone = table[f"b{place}_{word}"].fill_null(0)
+        if not field.array:
+            return alone
+        values = table[field.path]
+        mine = ((value, bit) for value, bit in bits.items() if bit // BITS == word)
+        each = reduce(add, [_bit(values.contains(value).fill_null(False), bit) for value, bit in mine])
+        return ibis.ifelse(values.length() > 1, each, alone)
+
+    return joined, [(word, partial(code, word=word)) for word in words]
 
 
 def _measure(events: ibis.Table, measure: Measure) -> Any:
