@@ -13,12 +13,20 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from likelier.errors import UsageError
 
 PREFIX = "LIKELIER_"
+
+
+class EngineName(StrEnum):
+    """What reads events, evaluates conditions and sorts."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
 
 
 def _row(default: Any, help_: str, *, secret: bool = False) -> Any:
@@ -38,6 +46,10 @@ class Settings:
     )
     lake: str = _row("", "Folder or object-store URL of the datasets and scores. Default: lake in the home folder.")
     memory: str = _row("1500MB", "Memory the query engine may use before it spills to disk.")
+    engine: EngineName = _row(
+        EngineName.DUCKDB, "What runs, pre-flights and backtests read with: duckdb, or spark (docs/spark.md)."
+    )
+    spark: str = _row("local[*]", "Master of the Spark cluster, such as spark://HOST:7077.")
     threads: int = _row(0, "Threads of the query engine and the model; 0: one per core.")
     seed: int = _row(7, "Seed of every run that names no other: the same seed on the same data gives the same scores.")
     lease_seconds: float = _row(30.0, "A running process that has not been heard of for this long has lost its run.")
@@ -113,6 +125,9 @@ def read_settings(environment: Mapping[str, str] = os.environ, **chosen: Any) ->
     >>> read_settings({"LIKELIER_THREADS": "two"})
     Traceback (most recent call last):
     likelier.errors.UsageError: LIKELIER_THREADS is 'two', and should be a whole number.
+    >>> read_settings({"LIKELIER_ENGINE": "sparc"})
+    Traceback (most recent call last):
+    likelier.errors.UsageError: LIKELIER_ENGINE is 'sparc', and should be one of duckdb, spark.
     """
     found = {row.name: environment[row.variable] for row in ROWS if environment.get(row.variable)}
     values = {name: _convert(name, text) for name, text in found.items()}
@@ -128,5 +143,5 @@ def _convert(name: str, value: Any) -> Any:
     try:
         return Path(value) if issubclass(kind, Path) else kind(value)
     except ValueError:
-        wanted = {"int": "a whole number", "float": "a number"}[kind.__name__]
+        wanted = {int: "a whole number", float: "a number", EngineName: f"one of {', '.join(EngineName)}"}[kind]
         raise UsageError(f"{PREFIX}{name.upper()} is '{value}', and should be {wanted}.") from None

@@ -7,7 +7,7 @@ values rarer than one event in a thousand are left to the plain event counts.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ibis
@@ -22,6 +22,7 @@ MOST_VALUES = 20
 MOST_VALUE_SIGNALS = 80
 MOST_MEASURES = 12
 MOST_CATEGORIES = 8
+FEW_VALUES = 3
 RAREST_SHARE = 0.001
 RAREST_COUNT = 25
 SETTLED = ("timestamp", "eventType")
@@ -39,7 +40,9 @@ def propose(
     past = events.filter(events.timestamp < ibis.literal(before))
     count = engine.table(past.aggregate(n=past.count()))["n"][0].as_py()
     looked_at = [field for field in fields if field.path not in SETTLED]
-    tops = {field.path: _top_values(engine, past, field, count) for field in fields if field.type == FieldType.TEXT}
+    values = {field.path: _values_of(engine, past, field) for field in fields if field.type == FieldType.TEXT}
+    rarest = max(RAREST_COUNT, RAREST_SHARE * count)
+    tops = {path: [(value, times) for value, times in found if times >= rarest] for path, found in values.items()}
     signals = [
         *_rules(question),
         *_standard(engine, past, {field.path for field in fields}),
@@ -49,7 +52,7 @@ def propose(
     return Codebook(
         tuple(signals),
         tuple(_measures(engine, past, looked_at)[:MOST_MEASURES]),
-        tuple(_categories(engine, past, looked_at)[:MOST_CATEGORIES]),
+        tuple(_categories(engine, past, looked_at, values)[:MOST_CATEGORIES]),
         tuple(_trait(engine, attribute, table, before) for attribute, table in attributes),
     )
 
@@ -80,12 +83,12 @@ def _standard(engine: Engine, past: ibis.Table, paths: set[str]) -> list[Signal]
     return [Signal(event.name, Source.STANDARD, event.path) for event in known if counts[event.name][0].as_py()]
 
 
-def _top_values(engine: Engine, past: ibis.Table, field: Field, count: int) -> list[tuple[str, int]]:
+def _values_of(engine: Engine, past: ibis.Table, field: Field) -> list[tuple[str, int]]:
+    """Give the commonest values of a text and how often each is given, the commonest first."""
     column = past[field.path].unnest() if field.array else past[field.path]
     values = past.select(value=column).filter(lambda table: table.value.notnull())
     counted = values.group_by("value").aggregate(n=values.count())
-    common = counted.filter(counted.n >= max(RAREST_COUNT, RAREST_SHARE * count))
-    rows = engine.table(common.order_by(ibis.desc("n"), "value").limit(MOST_VALUES)).to_pylist()
+    rows = engine.table(counted.order_by(ibis.desc("n"), "value").limit(MOST_VALUES)).to_pylist()
     return [(row["value"], row["n"]) for row in rows]
 
 
@@ -120,21 +123,23 @@ def _measures(engine: Engine, past: ibis.Table, fields: Sequence[Field]) -> list
     return [measure for _, measure in sorted(varying, key=lambda pair: (pair[0], pair[1].path))]
 
 
-def _categories(engine: Engine, past: ibis.Table, fields: Sequence[Field]) -> list[Category]:
+def _categories(
+    engine: Engine, past: ibis.Table, fields: Sequence[Field], values: Mapping[str, Sequence[tuple[str, int]]]
+) -> list[Category]:
     """Keep texts with several values; the most often given first."""
     paths = [field.path for field in fields]
-    kept = [field for field in fields if field.type == FieldType.TEXT]
+    kept = [field for field in fields if len(values.get(field.path, ())) > FEW_VALUES]
     if not kept:
         return []
     found: dict[str, Any] = {}
     for place, field in enumerate(kept):
         column = past[field.path][0] if field.array else past[field.path]
-        found |= {f"n{place}": column.count(), f"distinct{place}": column.approx_nunique()}
+        found[f"n{place}"] = column.count()
     row = engine.table(past.aggregate(**found)).to_pylist()[0]
     several = [
         (-row[f"n{place}"], Category(short_name(field.path, paths), field.path, field.array))
         for place, field in enumerate(kept)
-        if row[f"n{place}"] >= RAREST_COUNT and row[f"distinct{place}"] > 3
+        if row[f"n{place}"] >= RAREST_COUNT
     ]
     return [category for _, category in sorted(several, key=lambda pair: (pair[0], pair[1].path))]
 

@@ -17,6 +17,7 @@ from likelier.cli.exports import exports
 from likelier.cli.frame import (
     WORK_FAILED,
     Commands,
+    EngineOption,
     Home,
     Json,
     margin,
@@ -93,6 +94,7 @@ def run(
     when_due: Annotated[
         bool, typer.Option("--when-due", help="As schedules do: keep the model there is until a new one is due.")
     ] = False,
+    engine: EngineOption = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -103,7 +105,7 @@ def run(
 
     instance = load_instance(instance_file)
     moment = parse_moment(as_of) if as_of else None
-    with opened(home) as workspace:
+    with opened(home, engine) as workspace:
         refuse_unfit(workspace, instance)
         actor = person_at_the_keyboard()
         saved = save_instance(workspace, actor, instance)
@@ -310,7 +312,13 @@ def datasets(
 
 
 @app.command()
-def check(instance_file: InstanceFile, as_of: AsOf = None, home: Home = None, json: Json = False) -> None:
+def check(
+    instance_file: InstanceFile,
+    as_of: AsOf = None,
+    engine: EngineOption = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
     """Count before a run is spent: windows, people, floors, warnings, suggestions. Trains nothing."""
     from likelier.cli import show
     from likelier.instance import load_instance
@@ -319,7 +327,7 @@ def check(instance_file: InstanceFile, as_of: AsOf = None, home: Home = None, js
 
     instance = load_instance(instance_file)
     moment = parse_moment(as_of) if as_of else None
-    with opened(home) as workspace:
+    with opened(home, engine) as workspace:
         refuse_unfit(workspace, instance)
         with margin().status("Counting"):
             found = work.check_instance(workspace, instance, moment)

@@ -23,7 +23,7 @@ from likelier.errors import LikelierError, RunError, UsageError
 from likelier.runs.records import Failure, Watch
 from likelier.runs.records import Progress as RunProgress
 from likelier.service.workspace import Workspace, open_workspace
-from likelier.settings import read_settings
+from likelier.settings import EngineName, read_settings
 
 WORK_FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 PIPED_WIDTH = 120
@@ -31,6 +31,9 @@ PIPED_WIDTH = 120
 Home = Annotated[
     Path | None,
     typer.Option("--home", help="Folder of the lake, store and runs (LIKELIER_HOME; ./likelier-home).", metavar="DIR"),
+]
+EngineOption = Annotated[
+    EngineName | None, typer.Option("--engine", help="What reads the events (LIKELIER_ENGINE; duckdb).")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 
@@ -53,9 +56,9 @@ class Commands(TyperGroup):
 
 
 @contextmanager
-def opened(home: Path | None) -> Iterator[Workspace]:
+def opened(home: Path | None, engine: EngineName | None = None) -> Iterator[Workspace]:
     """Open the home folder that a command works on."""
-    with open_workspace(read_settings(home=home)) as workspace:
+    with open_workspace(read_settings(home=home, engine=engine)) as workspace:
         yield workspace
 
 

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from likelier.cli.frame import SAID, WORK_FAILED, Home, Json, margin, opened, plain, print_json, progress_bar, screen
+from likelier.cli.frame import (
+    SAID,
+    WORK_FAILED,
+    EngineOption,
+    Home,
+    Json,
+    margin,
+    opened,
+    plain,
+    print_json,
+    progress_bar,
+    screen,
+)
 from likelier.insights.charts import percent, times
 from likelier.timespan import parse_moment
 
@@ -38,6 +50,7 @@ def backtest(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE.html", help="Also write it as one page.")
     ] = None,
+    engine: EngineOption = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -48,7 +61,7 @@ def backtest(
 
     instance = load_instance(instance_file)
     moment = parse_moment(as_of) if as_of else None
-    with opened(home) as workspace:
+    with opened(home, engine) as workspace:
         refuse_unfit(workspace, instance)
         with progress_bar() as bar:
             task = bar.add_task("Reading what happened", total=1.0, rows="")

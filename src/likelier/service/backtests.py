@@ -29,7 +29,7 @@ def backtest(
     """Put runs of an instance back in time; records and publishes nothing."""
     settings = workspace.settings
     versions = {name: open_dataset(workspace.lake, name).version for name in instance.datasets}
-    with workspace.engine() as engine, room(workspace) as folder:
+    with workspace.chosen_engine() as engine, room(workspace) as folder:
         moment = as_of or next_midnight(pipeline.newest_event(engine, workspace.lake, instance.datasets))
         inputs = pipeline.Inputs(instance, moment, settings.seed if seed is None else seed, versions)
         test = pipeline.Backtest(inputs, engine, workspace.lake, folder, settings.minimum_auc)

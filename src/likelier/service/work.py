@@ -37,7 +37,7 @@ def check_instance(
     """Count what a run would find, and train nothing; `most_events` draws people so that an answer comes at once."""
     from likelier import pipeline
 
-    with workspace.engine() as engine:
+    with workspace.chosen_engine() as engine:
         moment = as_of or next_midnight(pipeline.newest_event(engine, workspace.lake, instance.datasets))
         return pipeline.preflight(instance, moment, engine=engine, lake=workspace.lake, most_events=most_events)
 
@@ -84,7 +84,7 @@ def bench(workspace: Workspace) -> Bench:
         ledger=Ledger(workspace.store),
         stages=pipeline,
         lake=workspace.lake,
-        engine=workspace.engine,
+        engine=workspace.chosen_engine,
         folder=settings.runs,
         clock=workspace.clock,
         lease=lease(workspace),

@@ -5,16 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from likelier.errors import UsageError
 from likelier.lake import Lake
-from likelier.settings import Settings
+from likelier.settings import EngineName, Settings
 from likelier.store.database import Store, open_store
 
 if TYPE_CHECKING:
-    from likelier.backend import DuckDB
+    from likelier.backend import DuckDB, Engine
 
 
 def now() -> dt.datetime:
@@ -39,6 +40,20 @@ class Workspace:
         from likelier.backend import DuckDB  # noqa: PLC0415 - much that is looked at needs no engine, which is slow to load
 
         return DuckDB(self.settings.memory, self.settings.threads or None)
+
+    def chosen_engine(self) -> AbstractContextManager[Engine]:
+        """Open the engine that the settings name, for what reads every event."""
+        if self.settings.engine is EngineName.SPARK:
+            return spark(self.settings.spark)
+        return self.engine()
+
+
+def spark(master: str) -> AbstractContextManager[Engine]:
+    try:
+        from likelier.spark.engine import Spark  # noqa: PLC0415 - an extra, and slow to load
+    except ModuleNotFoundError as error:
+        raise UsageError(f"Spark needs the package {error.name}: pip install 'likelier[spark]'.") from error
+    return Spark(master)
 
 
 @contextmanager

@@ -1,0 +1,182 @@
+"""A session on a Spark cluster, and what a stage may ask of it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+import ibis
+import ibis.expr.operations as ops
+import pyarrow as pa
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - as everybody calls it
+from pyspark.sql.functions import arrow_udf
+from pyspark.sql.pandas.types import from_arrow_type, to_arrow_schema
+
+from likelier.backend import Answer, Asked
+from likelier.errors import UsageError
+from likelier.spark.dialect import Dialect
+from likelier.spark.there import PACKED, answer_of, pack, unpack
+
+SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.caseSensitive": "true",  # fields that differ in case only are two
+    "spark.sql.ansi.enabled": "true",  # what does not fit a type is an error, never another number
+    "spark.sql.variable.substitute": "false",  # "${x}" is a text like any other
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "32768",
+}
+ON_THIS_MACHINE = {  # nobody else is to talk to it
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+}
+QUIET = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
+
+OnBatches = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+
+
+class Spark:
+    """Spark at a master's URL. A process has one Spark at a time: engines opened in it share the first one's master.
+
+    What else a cluster needs to know (memory, credentials of object stores) stands in Spark's own files:
+    ``$SPARK_CONF_DIR/spark-defaults.conf``.
+    """
+
+    def __init__(self, master: str = "local[*]") -> None:
+        self.session = _session(master)
+        self._numbers = itertools.count()
+        self._views: list[str] = []
+        self._small: dict[str, Any] = {}
+        self._known: set[str] = set()
+        self._dialect = Dialect()
+
+    def read(self, files: Sequence[str], *, file: str | None = None) -> ibis.Table:
+        frame = self.session.read.option("mergeSchema", len(files) > 1).parquet(*map(_address, files))
+        if file:
+            frame = frame.withColumn(file, F.url_decode(F.regexp_replace("_metadata.file_path", "^file:/+", "/")))
+        return self._view(frame)
+
+    def values(self, table: pa.Table) -> ibis.Table:
+        return ibis.memtable(table)
+
+    def stream(self, expression: ibis.Table, rows: int = 131_072) -> pa.RecordBatchReader:
+        schema = _schema(expression)
+        # A name with a dot in it would be taken for a part of something.
+        frame = self._frame(expression).toDF(*(f"c{place}" for place in range(len(schema))))
+        packed = _mapped(frame, pack, f"{PACKED} binary")
+
+        def arriving() -> Iterator[pa.RecordBatch]:
+            for row in packed.toLocalIterator():
+                for batch in unpack(row[PACKED]):
+                    for first in range(0, batch.num_rows, rows):
+                        yield batch.slice(first, rows).rename_columns(schema.names).cast(schema)
+
+        return pa.RecordBatchReader.from_batches(schema, arriving())
+
+    def table(self, expression: ibis.Table) -> pa.Table:
+        return self._frame(expression).toArrow().cast(_schema(expression))
+
+    def named(self, expression: ibis.Table) -> ibis.Table:
+        return self._view(self._frame(expression), expression.schema())
+
+    def repeated(self, schemas: Mapping[str, pa.Schema], asked: Asked) -> Answer:
+        tables = {name: self._view(self.session.createDataFrame(schemas[name].empty_table())) for name in schemas}
+        views = {name: table.get_name() for name, table in tables.items()}
+        expression = asked(tables)
+
+        def answer(rows: Mapping[str, pa.Table]) -> pa.Table:
+            for name, view in views.items():
+                self.session.createDataFrame(rows[name]).createOrReplaceTempView(view)
+            return self.table(expression)
+
+        return answer
+
+    def close(self) -> None:
+        for view in self._views:
+            self.session.catalog.dropTempView(view)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _view(self, frame: DataFrame, schema: ibis.Schema | None = None) -> ibis.Table:
+        name = f"named_{next(self._numbers)}"
+        self._register(frame, name)
+        known = schema or ibis.Schema.from_pyarrow(to_arrow_schema(frame.schema, timezone="UTC"))
+        return ibis.table(known, name=name)
+
+    def _register(self, frame: DataFrame, name: str) -> None:
+        frame.createOrReplaceTempView(name)
+        self._views.append(name)
+
+    def _frame(self, expression: ibis.Table) -> DataFrame:
+        for table in expression.op().find(ops.InMemoryTable):
+            if table.name not in self._small:
+                self._register(self.session.createDataFrame(table.data.to_pyarrow(table.schema)), table.name)
+                self._small[table.name] = table
+        query = self._dialect.write(expression)
+        for name, (asked, kind) in self._dialect.functions.items():
+            if name not in self._known and name in query:
+                function = arrow_udf(answer_of(asked), from_arrow_type(kind.to_pyarrow()))
+                self.session.udf.register(name, function)
+                self._known.add(name)
+        return self.session.sql(query)
+
+
+def _session(master: str) -> SparkSession:
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # the same place on every machine, unless told otherwise
+    local = ON_THIS_MACHINE if master.startswith("local") else {}
+    builder = SparkSession.builder.master(master).appName("likelier")
+    for name, value in {**QUIET, **local}.items():
+        builder = builder.config(name, value)
+    try:
+        with _without_pandas():
+            session = builder.getOrCreate().newSession()
+    except (PySparkException, Py4JError, OSError) as error:
+        raise UsageError(
+            f"Spark does not start at '{master}': {error}. It needs Java 17 or later (JAVA_HOME) and a master that "
+            "answers (LIKELIER_SPARK)."
+        ) from error
+    for name, value in SETTINGS.items():
+        session.conf.set(name, value)
+    return session
+
+
+def _mapped(frame: DataFrame, function: OnBatches, schema: str) -> DataFrame:
+    with _without_pandas():
+        return frame.mapInArrow(function, schema)
+
+
+@contextmanager
+def _without_pandas() -> Iterator[None]:
+    """Leave out what PySpark says of the pandas there is: nothing here uses it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+        yield
+
+
+def _schema(expression: ibis.Table) -> pa.Schema:
+    """Say what the answer's columns are; every moment is one in UTC, which Ibis forgets of days and the like."""
+    return pa.schema([pa.field(field.name, _kept(field.type)) for field in expression.schema().to_pyarrow()])
+
+
+def _kept(kind: pa.DataType) -> pa.DataType:
+    return pa.timestamp("us", "UTC") if pa.types.is_timestamp(kind) else kind
+
+
+def _address(file: str) -> str:
+    r"""Write a file as Spark does: it knows S3 by another name, and takes some signs for patterns.
+
+    >>> print(_address("s3://shop/lake/a[1].parquet"))
+    s3a://shop/lake/a\[1\].parquet
+    """
+    return re.sub(r"([{}\[\]*?\\])", r"\\\1", re.sub("^s3://", "s3a://", file))
