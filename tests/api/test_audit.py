@@ -80,6 +80,8 @@ def test_every_operation_that_changes_something_is_logged(change, log, app):
     change("patch", here, operation, json={"timing": {"hour": 7}})
     ((_, before, after),) = log(1)
     assert (before["timing"]["hour"], after["timing"]["hour"], list(after)) == (6, 7, ["timing"])
+    change("post", f"{here}/undo", f"{operation}/undo")
+    assert log(1)[0][0] == "instance.edit"
     change("post", f"{here}/clone", f"{operation}/clone")
     assert log(1)[0][0] == "instance.create"
     run = made["last_run"]["id"]
@@ -108,6 +110,8 @@ def test_every_operation_that_changes_something_is_logged(change, log, app):
     assert [action for action, _, _ in log(4)] == ["export.create", "export.send", "export.send", "export.delete"]
     change("delete", f"/segments/{segment['id']}", "/segments/{segment}")
     assert log(1)[0][:1] == ("segment.delete",)
+    change("post", f"/segments/{segment['id']}/restore", "/segments/{segment}/restore")
+    assert log(1)[0][0] == "segment.restore"
     token = change("post", "/tokens?name=nightly&role=view&expires=90d", "/tokens")
     change("delete", f"/tokens/{token['id']}", "/tokens/{token_id}")
     (create, revoke) = log(2)
@@ -128,6 +132,8 @@ def test_every_operation_that_changes_something_is_logged(change, log, app):
     change("delete", here, operation)
     ((action, before, after),) = log(1)
     assert (action, before["name"], after) == ("instance.delete", "Buy", None)
+    change("post", f"{here}/restore", f"{operation}/restore")
+    assert log(1)[0][0] == "instance.restore"
 
     change("delete", "/privacy/CRMID/p", "/privacy/{namespace}/{identity}")
     ((action, _, after),) = log(1)

@@ -106,7 +106,6 @@ def test_an_instance_is_made_in_four_steps(look):
     tab = look("/")
     tab.get_by_role("button", name="Details of Gold again").click()
     tab.get_by_role("button", name="Delete").click()
-    tab.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     expect(tab.get_by_role("link", name="Gold again")).to_be_hidden()
 
 
