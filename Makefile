@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: demo test check install lock
+.PHONY: demo test check suite install lock
 
 install: .venv/installed
 
@@ -24,7 +24,10 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-test: check
+test: install
+	$(MAKE) --no-print-directory --jobs=2 check suite
+
+suite: install
 	$(BIN)/pytest -n 3 --no-loadscope-reorder  # pages, and processes to be killed, wait for half their time
 
 lock:  # writes requirements.lock anew from pyproject.toml

@@ -8,7 +8,14 @@ from likelier.lake import Lake
 from likelier.pipeline import scores_file
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package", autouse=True)
+def quick():
+    """Small models in all tests of the pipeline; those of the command line are as they are."""
+    with shop.few_trees():
+        yield
+
+
+@pytest.fixture(scope="package")
 def lake(tmp_path_factory):
     lake = Lake(str(tmp_path_factory.mktemp("lake")))
     shop.put(lake, shop.events())
@@ -16,12 +23,12 @@ def lake(tmp_path_factory):
     return lake
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def done(lake, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "a"
     return folder, shop.run(lake, folder, shop.ASKED)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scored(done):
     return pq.read_table(scores_file(done[0]))

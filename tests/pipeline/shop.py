@@ -1,16 +1,21 @@
 """A small lake of people whose habits are plain, for tests of whole runs."""
 
+import contextlib
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 import yaml
 
 from likelier.backend import DuckDB
 from likelier.instance import Instance, parse_instance
 from likelier.lake import Lake
+from likelier.model.curves import fit_curves
+from likelier.model.train import Learnt, fit_trees
 from likelier.pipeline import STAGES, Inputs, run_stage
 from likelier.timespan import DAY, UTC
 
@@ -55,6 +60,18 @@ def attributes(people: int = 700, seed: int = 2) -> pa.Table:
             "age": pa.array(rng.integers(18, 80, people).astype(float)),
         }
     )
+
+
+@contextlib.contextmanager
+def few_trees() -> Iterator[None]:
+    """Have small models made, where it matters what becomes of a model and not how good it is."""
+
+    def fit(matrix: np.ndarray, labels: np.ndarray, *, seed: int) -> Learnt:
+        return Learnt(fit_trees(matrix, labels, seed=seed, rounds=40), fit_curves(matrix, labels))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("likelier.pipeline.learning.fit", fit)
+        yield
 
 
 def put(lake: Lake, table: pa.Table, name: str = "shop", kind: str = "events", batch: str = "first") -> None:

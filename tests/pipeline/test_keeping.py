@@ -13,8 +13,6 @@ from likelier.backend import DuckDB
 from likelier.errors import RunError
 from likelier.lake import Lake
 from likelier.model import artifact
-from likelier.model.curves import fit_curves
-from likelier.model.train import Learnt, fit_trees
 from likelier.pipeline import STAGES, Inputs, other_scores_file, run_stage, scorer_files, scores_file
 from likelier.pipeline.keeping import Kept, challenge, paired
 from likelier.pipeline.reading import Champion
@@ -24,14 +22,8 @@ EARLIER = shop.AS_OF - 28 * DAY
 
 
 @pytest.fixture(scope="module", autouse=True)
-def few_trees():
-    """Small models: what is kept, compared and replaced is the same."""
-
-    def fit(matrix, labels, *, seed):
-        return Learnt(fit_trees(matrix, labels, seed=seed, rounds=40), fit_curves(matrix, labels))
-
+def trusting():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("likelier.pipeline.learning.fit", fit)
         patch.setattr("likelier.pipeline.learning.refuse_leaks", lambda *_: None)
         yield
 
