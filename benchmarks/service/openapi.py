@@ -94,12 +94,11 @@ def main():
 def names_in(served):
     """What there is to name."""
     with httpx.Client(base_url=served.url + "/api/v1", headers=served.headers, timeout=60) as client:
-        instance = client.get("/instances").json()["items"][0]
+        instance = next(each for each in client.get("/instances").json()["items"] if each["published_run"])
         dataset = client.get("/datasets").json()["items"][0]["name"]
-        run = instance["published_run"] or instance["last_run"]
     return {
         "path.instance_id": instance["id"],
-        "path.run_id": run["id"],
+        "path.run_id": instance["published_run"]["id"],
         "path.name": dataset,
         "path.namespace": "CRMID",
     }

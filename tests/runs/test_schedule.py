@@ -79,6 +79,10 @@ def test_it_falls_due_later_and_soon_enough_and_on_its_day(schedule, now):
         {"every": "weekly", "time_zone": "Mars/Olympus"},
         {"every": "weekly", "time_zone": "../../etc/passwd"},
         {"every": "weekly", "time_zone": ""},
+        {"every": "weekly", "time_zone": 1},
+        {"every": "weekly", "hour": "6"},
+        {"every": "monthly", "day": True},
+        {"every": "weekly", "minute": 30},
     ],
 )
 def test_what_is_no_schedule_is_refused(timing):

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from likelier.instance import Instance
+from likelier.runs.schedule import WEEKDAYS
 from likelier.wire import Problem
 
 PROBLEM = "application/problem+json"
@@ -82,7 +83,15 @@ RULE = {
 }
 TIMING = {
     "type": "object",
-    "description": "When a schedule falls due.",
+    "description": "When a schedule falls due: a weekly one on a weekday, a monthly one on a day or a month's last.",
+    "properties": {
+        "every": {"enum": ["weekly", "monthly"]},
+        "weekday": {"enum": [*WEEKDAYS]},
+        "day": {"type": "integer", "minimum": 1, "maximum": 31},
+        "hour": {"type": "integer", "minimum": 0, "maximum": 23},
+        "time_zone": TEXT,
+    },
+    "additionalProperties": False,
     "example": {"weekday": "monday", "hour": 6, "time_zone": "Europe/Berlin"},
 }
 PART = {

@@ -18,6 +18,7 @@ from likelier.errors import UsageError
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 HOUR = 6
+KEYS = {"every": str, "weekday": str, "day": int, "hour": int, "time_zone": str}
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,13 @@ class Schedule:
 
     @classmethod
     def of(cls, timing: Mapping[str, Any]) -> Self:
-        """Make a schedule of its stored keys."""
+        """Make a schedule of its keys; UsageError for one that it does not have, or of another type."""
+        for key, value in timing.items():
+            if key not in KEYS:
+                raise UsageError(f"A schedule has no '{key}'. It has {', '.join(KEYS)}.")
+            if type(value) is not KEYS[key]:
+                wanted = "a whole number" if KEYS[key] is int else "a text"
+                raise UsageError(f"A schedule's {key} is {wanted}, not {value!r}.")
         return cls(**timing)
 
     def next_after(self, moment: dt.datetime) -> dt.datetime:
