@@ -15,6 +15,7 @@ from typing import Any, Protocol, Self
 import ibis
 import pyarrow as pa
 
+MOST_REMEMBERED = 100_000  # rows of one answer
 Asked = Callable[[Mapping[str, ibis.Table]], ibis.Table]
 Answer = Callable[[Mapping[str, pa.Table]], pa.Table]
 
@@ -116,6 +117,46 @@ class DuckDB:
         # Ibis 12 streams through a cursor method that DuckDB 2 no longer has; its relations still stream.
         self._ibis._register_in_memory_tables(expression)  # noqa: SLF001
         return self._ibis.con.sql(self._ibis.compile(expression))
+
+
+class Remembering:
+    """An engine that several runs ask much the same of the same files, which never change: it answers that once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._read: dict[Any, ibis.Table] = {}
+        self._named: dict[Any, ibis.Table] = {}
+        self._answers: dict[Any, pa.Table] = {}
+
+    def read(self, files: Sequence[str], *, file: str | None = None) -> ibis.Table:
+        key = (tuple(files), file)
+        if key not in self._read:
+            self._read[key] = self._engine.read(files, file=file)
+        return self._read[key]
+
+    def named(self, expression: ibis.Table) -> ibis.Table:
+        key = expression.op()
+        if key not in self._named:
+            self._named[key] = self._engine.named(expression)
+        return self._named[key]
+
+    def table(self, expression: ibis.Table) -> pa.Table:
+        key = expression.op()
+        found = self._answers.get(key)
+        if found is None:
+            found = self._engine.table(expression)
+            if found.num_rows <= MOST_REMEMBERED:
+                self._answers[key] = found
+        return found
+
+    def values(self, table: pa.Table) -> ibis.Table:
+        return self._engine.values(table)
+
+    def stream(self, expression: ibis.Table, rows: int = 131_072) -> pa.RecordBatchReader:
+        return self._engine.stream(expression, rows)
+
+    def repeated(self, schemas: Mapping[str, pa.Schema], asked: Asked) -> Answer:
+        return self._engine.repeated(schemas, asked)
 
 
 def batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

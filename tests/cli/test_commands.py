@@ -8,10 +8,12 @@ import sys
 
 import pyarrow.parquet as pq
 import pytest
+from tests.cli.conftest import BUY, PURCHASE
 from typer.testing import CliRunner
 
 from likelier.access.tokens import bearer
 from likelier.access.users import sign_in, visitor
+from likelier.activities import reduce
 from likelier.cli import app
 from likelier.insights import words
 from likelier.service.workspace import open_workspace
@@ -321,3 +323,27 @@ def test_the_doctor_says_what_to_do_and_fails_when_there_is_trouble(terminal, tm
     assert "What to do" in terminal("doctor").out
     (terminal.home / "likelier.db").write_bytes(b"nonsense" * 100)
     assert terminal("doctor").code == 1
+
+
+def test_several_instances_read_the_events_once_and_each_ends_as_it_would_alone(shop, tmp_path, monkeypatch):
+    alone = shop("runs", "Buy again", "--json").json[0]["id"]
+    written = []
+    write = reduce.write
+    monkeypatch.setattr(reduce, "write", lambda *args: written.append(args[2]) or write(*args))
+    never = BUY | {"name": "Never", "goal": {**BUY["goal"], "events": [{**PURCHASE, "at_least": 900}]}}
+    answer = shop("run", shop.home / "buy.yaml", shop.write("never.yaml", never), "--json")
+    first, second = answer.json
+    assert (answer.code, first["state"], second["error"]["code"], len(written)) == (1, "success", 413, 1)
+    assert "413 SINGLE VALUE" in answer.err
+    rows = []
+    for run in (alone, first["id"]):
+        shop("scores", "Buy again", "--run", run, "-o", tmp_path / f"{run}.parquet")
+        rows.append(pq.read_table(tmp_path / f"{run}.parquet"))
+    assert rows[0].equals(rows[1])
+
+
+def test_two_instances_of_one_name_are_refused_before_anything_is_recorded(web):
+    paths = [web.write(name, INSTANCE) for name in ("x.yaml", "y.yaml")]
+    answer = web("run", *paths)
+    assert (answer.code, "are both named 'x'" in answer.err) == (2, True)
+    assert web("runs", "--json").json == []

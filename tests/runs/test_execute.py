@@ -8,7 +8,7 @@ import pytest
 from workshop import INSTANCE, NOW, Stages, bench, claim, found, prepare, scores
 
 from likelier.errors import RunError, TransientError, UsageError
-from likelier.runs.execute import carry_on
+from likelier.runs.execute import carry_on, read_ahead
 from likelier.runs.records import LeaseLostError, State
 from likelier.store import runs
 
@@ -189,3 +189,42 @@ def test_a_store_that_is_away_for_longer_than_the_lease_stops_the_work(store, ho
     made.ledger.beat = away
     with pytest.raises(LeaseLostError):
         carry_on(claim(store, "one"), INSTANCE, made)
+
+
+def test_a_run_that_read_with_others_goes_on_from_there_whoever_carries_it_on(store, home):
+    stages, told = Stages(), []
+    read_ahead([(claim(store, "one"), INSTANCE)], bench(store, home, stages), told.append)
+    waiting = found(store)
+    assert (waiting.state, waiting.pinned, waiting.lease) == (State.QUEUED, True, None)
+    assert [(each.stage, each.rows) for each in told] == [("read", 10)]
+    carry_on(claim(store, "two"), INSTANCE, bench(store, home, stages))
+    assert stages.calls == ["read together", "check", "train", "score", "insights"]
+    assert (found(store).state, scores(home)) == (State.SUCCESS, THREE)
+    assert list((home / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "trouble", [TransientError("lost"), RunError(412, "Nothing.", []), OSError(errno.ENOSPC, "Full")]
+)
+def test_what_goes_wrong_while_reading_together_is_no_runs_end(store, home, trouble):
+    stages = Stages(trouble={"read together": [trouble]})
+    read_ahead([(claim(store, "one"), INSTANCE)], bench(store, home, stages))
+    carry_on(claim(store, "two"), INSTANCE, bench(store, home, stages))
+    assert (stages.calls[:2], found(store).state) == (["read together", "read"], State.SUCCESS)
+
+
+def test_a_run_whose_data_is_gone_is_left_out_and_says_so_itself(store, home):
+    missing = INSTANCE.model_copy(update={"datasets": ("gone",)})
+    stages = Stages()
+    read_ahead([(claim(store, "one"), missing)], bench(store, home, stages))
+    assert (found(store).state, found(store).pinned) == (State.QUEUED, False)
+    carry_on(claim(store, "two"), missing, bench(store, home, stages))
+    assert (found(store).state, "gone" in found(store).error.message) == (State.FAILED, True)
+
+
+def test_one_that_is_cancelled_while_it_reads_with_others_ends_so(store, home):
+    read_ahead([(claim(store, "one"), INSTANCE)], bench(store, home, Stages()))
+    with store.write() as connection:
+        runs.request_cancel(connection, "r1", now=NOW)
+    assert found(store).state == State.CANCELLED
+    assert claim(store, "two") is None

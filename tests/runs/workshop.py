@@ -54,6 +54,16 @@ class Stages:
     def newest_event(self, engine, lake, datasets):
         return EVENT
 
+    def read_together(self, wanted, *, engine, lake, progress):
+        self.calls.append("read together")
+        if self.trouble.get("read together"):
+            raise self.trouble["read together"].pop(0)
+        for _, folder in wanted:
+            (folder / "read").mkdir()
+            (folder / "read" / "said.json").write_text(json.dumps({"stage": "read"}))
+        progress(1.0, 10)
+        return len(wanted)
+
     def run_stage(self, name, inputs, *, engine, lake, folder: Path, progress):
         done = folder / name
         if not done.exists():

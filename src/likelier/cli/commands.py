@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -88,7 +90,9 @@ def main() -> None:
 
 @app.command()
 def run(
-    instance_file: InstanceFile,
+    instance_files: Annotated[
+        list[Path], typer.Argument(metavar="INSTANCE.yaml...", help="The instance file; several read the events once.")
+    ],
     as_of: AsOf = None,
     seed: Annotated[int | None, typer.Option(help="The run's seed.")] = None,
     when_due: Annotated[
@@ -99,19 +103,35 @@ def run(
     json: Json = False,
 ) -> None:
     """Learn, judge, score and publish."""
-    from likelier.instance import load_instance
     from likelier.service import runs as running
     from likelier.service.instances import refuse_unfit, save_instance
 
-    instance = load_instance(instance_file)
+    instances = _loaded(instance_files)
     moment = parse_moment(as_of) if as_of else None
     with opened(home, engine) as workspace:
-        refuse_unfit(workspace, instance)
+        for instance in instances:
+            refuse_unfit(workspace, instance)
         actor = person_at_the_keyboard()
-        saved = save_instance(workspace, actor, instance)
         wish = WHEN_DUE if when_due else None
-        begun = running.start_run(workspace, actor, saved, as_of=moment, seed=seed, wish=wish)
-        _to_its_end(workspace, begun, json=json)
+        begun: list[Run] = []
+        with _cancelled_together(workspace, begun):
+            for instance in instances:
+                saved = save_instance(workspace, actor, instance)
+                begun.append(running.start_run(workspace, actor, saved, as_of=moment, seed=seed, wish=wish))
+        _to_their_ends(workspace, begun, json=json)
+
+
+def _loaded(files: Sequence[Path]) -> list[Instance]:
+    from likelier.instance import load_instance
+
+    found: dict[str, tuple[Path, Instance]] = {}
+    for file in files:
+        instance = load_instance(file)
+        if instance.name in found:
+            other, _ = found[instance.name]
+            raise UsageError(f"{other} and {file} are both named '{instance.name}'. Give each a name of its own.")
+        found[instance.name] = file, instance
+    return [instance for _, instance in found.values()]
 
 
 @app.command()
@@ -120,29 +140,53 @@ def roll_back(name: InstanceName, home: Home = None, json: Json = False) -> None
     from likelier.service.retraining import roll_back as go_back
 
     with opened(home) as workspace:
-        _to_its_end(workspace, go_back(workspace, person_at_the_keyboard(), name), json=json)
+        _to_their_ends(workspace, [go_back(workspace, person_at_the_keyboard(), name)], json=json)
 
 
-def _to_its_end(workspace: Workspace, begun: Run, *, json: bool) -> None:
-    from likelier.cli import show
-    from likelier.service import reports, work
+def _to_their_ends(workspace: Workspace, begun: Sequence[Run], *, json: bool) -> None:
+    from likelier.service import runs as running
+    from likelier.service import work
+
+    with _cancelled_together(workspace, begun):
+        if len(begun) > 1:
+            with run_bar() as watch:
+                work.read_ahead(workspace, begun, watch)
+        answers = [_to_its_end(workspace, run, quiet=json) for run in begun]
+    if json:
+        told = [{**running.details(run), "insights": insights} for run, insights in answers]
+        print_json(told if len(told) > 1 else told[0])
+    if any(run.state != State.SUCCESS for run, _ in answers):
+        raise typer.Exit(WORK_FAILED)
+
+
+@contextmanager
+def _cancelled_together(workspace: Workspace, begun: Sequence[Run]) -> Iterator[None]:
+    """Cancel what is not over yet when one of them cannot begin, or the command is stopped."""
     from likelier.service import runs as running
 
+    try:
+        yield
+    except (KeyboardInterrupt, running.RunUnderWayError):
+        with workspace.store.read() as connection:
+            now = [running.find_run(connection, run.id) for run in begun]
+        for run in now:
+            if run.state.active:
+                running.cancel_run(workspace, person_at_the_keyboard(), run)
+        raise
+
+
+def _to_its_end(workspace: Workspace, begun: Run, *, quiet: bool) -> tuple[Run, Any]:
+    from likelier.cli import show
+    from likelier.service import reports, work
+
     with run_bar() as watch:
-        try:
-            ended = work.carry_on_here(workspace, begun, watch)
-        except KeyboardInterrupt:
-            running.cancel_run(workspace, person_at_the_keyboard(), begun)
-            raise
+        ended = work.carry_on_here(workspace, begun, watch)
     insights = reports.insights_of(workspace, ended)
-    if json:
-        print_json({**running.details(ended), "insights": insights})
-    elif ended.state == State.SUCCESS and insights:
+    if ended.state == State.SUCCESS and insights and not quiet:
         show.run(screen(), ended, insights)
     if ended.error:
         tell_failure(ended.error)
-    if ended.state != State.SUCCESS:
-        raise typer.Exit(WORK_FAILED)
+    return ended, insights
 
 
 @app.command()

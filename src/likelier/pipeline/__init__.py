@@ -6,7 +6,8 @@ train     learn from early cut-offs, be judged on the latest, learn again from a
 score     predict and explain everybody eligible now (:mod:`.scoring`)
 insights  what a report shows (:mod:`.stages`)
 
-Afterwards: what came of the scored (:mod:`.outcomes`), and what runs in the past would have said (:mod:`.backtest`).
+Several runs can share the first stage (:mod:`.together`). Afterwards: what came of the scored (:mod:`.outcomes`), and
+what runs in the past would have said (:mod:`.backtest`).
 """
 
 from likelier.pipeline.backtest import Backtest
@@ -15,6 +16,7 @@ from likelier.pipeline.outcomes import Outcomes, outcomes
 from likelier.pipeline.preflight import preflight
 from likelier.pipeline.reading import Inputs, newest_event, with_champion
 from likelier.pipeline.stages import STAGES, insights_of, other_scores_file, run_stage, scorer_files, scores_file
+from likelier.pipeline.together import read_together
 
 __all__ = [
     "STAGES",
@@ -27,6 +29,7 @@ __all__ = [
     "other_scores_file",
     "outcomes",
     "preflight",
+    "read_together",
     "run_stage",
     "scorer_files",
     "scores_file",

@@ -183,26 +183,48 @@ def holder_of(path: str, datasets: Sequence[Dataset]) -> Dataset:
     return next(dataset for dataset in datasets if dataset.kind == "profiles" and path in dataset.fields)
 
 
-def read(
-    inputs: Inputs, engine: Engine, lake: Lake, out: Path, progress: Progress, kept: codes.Codebook | None = None
-) -> dict[str, Any]:
-    """Leave the activities of all profiles in a folder; say what was read. Raises RunError 411 and 412.
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to read, and what is to be looked for in it."""
+
+    inputs: Inputs
+    source: Source
+    extent: Mapping[str, Any]
+    calendar: windows.Calendar
+    codebook: codes.Codebook
+
+    @property
+    def cut_offs(self) -> tuple[dt.datetime, ...]:
+        return (*self.calendar.labelled, self.calendar.as_of)
+
+
+def planned(inputs: Inputs, engine: Engine, lake: Lake, kept: codes.Codebook | None = None) -> Plan:
+    """Look over the events, and choose what to look for. Raises RunError 411 and 412.
 
     A model that is kept reads by the codebook it was made with.
     """
     source = bind(inputs, engine, lake)
     extent = measure(source, engine, inputs)
     calendar = calendar_of(inputs, extent, source.question)
-    cut_offs = (*calendar.labelled, calendar.as_of)
-    codebook = kept or _proposed(source, engine, calendar)
-    gather(source, codebook, inputs, engine, lake, cut_offs, out, extent["events"], progress)
+    return Plan(inputs, source, extent, calendar, kept or _proposed(source, engine, calendar))
+
+
+def read(plan: Plan, engine: Engine, lake: Lake, out: Path, progress: Progress) -> dict[str, Any]:
+    """Leave the activities of all profiles in a folder; say what was read."""
+    gather(plan.source, plan.codebook, plan.inputs, engine, lake, plan.cut_offs, out, plan.extent["events"], progress)
+    return said_of(plan, out)
+
+
+def said_of(plan: Plan, out: Path) -> dict[str, Any]:
+    """Say what was read into a folder."""
     activities, _ = reduce.load(out)
+    question = plan.source.question
     return {
-        **extent,
-        "profiles": int(standing(activities, len(cut_offs) - 1).sum()),
-        "goal_words": source.question.goal.words(),
-        "goal_deed": source.question.goal.deed(),
-        "population_words": source.question.population.words(),
+        **plan.extent,
+        "profiles": int(standing(activities, len(plan.cut_offs) - 1).sum()),
+        "goal_words": question.goal.words(),
+        "goal_deed": question.goal.deed(),
+        "population_words": question.population.words(),
     }
 
 
@@ -235,9 +257,13 @@ def gather(
     with tempfile.TemporaryDirectory(prefix="persons-", dir=out) as work:
         source = stitched(source, inputs, engine, lake, cut_offs, Path(work))
         sort(source, codebook, engine, inputs.as_of, out, events, progress)
-        activities, _ = reduce.load(out)
-        history = traits.read_traits(engine, source.attributes, codebook.traits, activities.ids, inputs.as_of)
-    traits.save(history, out)
+        describe(source, codebook, engine, inputs.as_of, out)
+
+
+def describe(source: Source, codebook: codes.Codebook, engine: Engine, as_of: dt.datetime, folder: Path) -> None:
+    """Leave beside the activities the attributes of their people."""
+    activities, _ = reduce.load(folder)
+    traits.save(traits.read_traits(engine, source.attributes, codebook.traits, activities.ids, as_of), folder)
 
 
 def activities_of(folder: Path, model: str = "train") -> Path:
@@ -265,6 +291,11 @@ def sort(
         progress(done / max(events, 1), done)
 
     reduce.write(engine.stream(expression), codebook, folder, count)
+    keep_standing(source, engine, as_of, folder)
+
+
+def keep_standing(source: Source, engine: Engine, as_of: dt.datetime, folder: Path) -> None:
+    """Leave beside the activities at which cut-offs their people stand for somebody, and what they consent to."""
     activities, _ = reduce.load(folder)
     if source.persons is not None:
         np.save(folder / reduce.SPANS, source.persons.spans(activities.ids))

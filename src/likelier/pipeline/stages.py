@@ -69,14 +69,18 @@ def run_stage(
     """Do one stage, or give what it said when it is already done. Raises RunError."""
     run = Run(inputs, engine, lake, folder)
     if not (folder / name / SAID).exists():
-        work = folder / f".{name}"
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
         with threadpool_limits(1, user_api="blas"):
-            said = _STAGES[name](run, work, progress)
-        (work / SAID).write_text(json.dumps(said))
-        work.rename(folder / name)
+            leave(name, folder, lambda work: _STAGES[name](run, work, progress))
     return run.said(name)
+
+
+def leave(name: str, folder: Path, fill: Callable[[Path], dict[str, Any]]) -> None:
+    """Leave a stage's output, and what it said, in one rename."""
+    work = folder / f".{name}"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    (work / SAID).write_text(json.dumps(fill(work)))
+    work.rename(folder / name)
 
 
 def scores_file(folder: Path) -> Path:
@@ -102,9 +106,15 @@ def insights_of(folder: Path) -> dict[str, Any]:
 
 
 def _read(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
-    champion = run.inputs.champion
-    kept = champion and not champion.due and artifact.load(run.folder / reading.CHAMPION).codebook
-    return reading.read(run.inputs, run.engine, run.lake, out, progress, kept or None)
+    plan = planned(run.inputs, run.engine, run.lake, run.folder)
+    return reading.read(plan, run.engine, run.lake, out, progress)
+
+
+def planned(inputs: Inputs, engine: Engine, lake: Lake, folder: Path) -> reading.Plan:
+    """Choose what a run is to read; one that keeps its model reads as that does. Raises RunError 411 and 412."""
+    champion = inputs.champion
+    kept = champion and not champion.due and artifact.load(folder / reading.CHAMPION).codebook
+    return reading.planned(inputs, engine, lake, kept or None)
 
 
 def _check(run: Run, out: Path, _: Progress) -> dict[str, Any]:

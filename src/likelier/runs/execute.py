@@ -18,7 +18,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -103,6 +103,16 @@ class Stages(Protocol):
     def newest_event(self, engine: Engine, lake: Lake, datasets: tuple[str, ...]) -> dt.datetime:
         """When the latest event of the datasets happened."""
 
+    def read_together(
+        self,
+        wanted: Sequence[tuple[Any, Path]],
+        *,
+        engine: Engine,
+        lake: Lake,
+        progress: Callable[[float, int], None],
+    ) -> int:
+        """Leave the stage "read" in the folders of those inputs that can share it."""
+
     def run_stage(
         self,
         name: str,
@@ -168,6 +178,44 @@ def carry_on(run: Run, instance: Instance, bench: Bench, watch: Watch = lambda _
     _clear(run, bench)
 
 
+def read_ahead(claimed: Sequence[tuple[Run, Instance]], bench: Bench, watch: Watch = lambda _: None) -> None:
+    """Have claimed runs share the reading of the events, as far as they can, and put them back into the queue.
+
+    From there on each is like any run that was interrupted: whoever carries it on finds what it has read already. What
+    goes wrong here is nobody's end: a run that finds nothing reads by itself, and then says what is wrong.
+    """
+    with ExitStack() as over:
+        for run, _ in claimed:
+            over.callback(_release, run, bench)
+        hearts = [over.enter_context(_heart(run, bench, lambda _: None)) for run, _ in claimed]
+        engine = over.enter_context(bench.engine())
+        shared = replace(bench, engine=lambda: nullcontext(engine))
+
+        def progress(fraction: float, rows: int) -> None:
+            for heart in hearts:
+                heart.show(Progress("read", fraction, rows))
+            watch(Progress("read", fraction, rows))
+
+        try:
+            wanted = [ready for run, instance in claimed if (ready := _made_ready(run, instance, shared))]
+            bench.stages.read_together(wanted, engine=engine, lake=bench.lake, progress=progress)
+        except (LikelierError, OSError) as error:
+            log.info("runs read by themselves: %s", error)
+
+
+def _made_ready(run: Run, instance: Instance, bench: Bench) -> tuple[Any, Path] | None:
+    """Pin a run, and make its folder."""
+    try:
+        return _inputs(_pinned(run, instance, bench), instance, bench)
+    except LikelierError:
+        return None
+
+
+def _release(run: Run, bench: Bench) -> None:
+    with suppress(LeaseLostError):
+        bench.ledger.release(run)
+
+
 def _to_its_end(run: Run, instance: Instance, bench: Bench, watch: Watch) -> None:
     try:
         with _heart(run, bench, watch) as heart:
@@ -230,10 +278,7 @@ def _pinned(run: Run, instance: Instance, bench: Bench) -> Run:
 
 
 def _all_stages(run: Run, instance: Instance, engine: Engine, bench: Bench, heart: Heart) -> Run:
-    assert run.as_of is not None
-    assert run.data_versions is not None
-    folder = _taken_over(bench.workplace(run))
-    inputs = _with_champion(bench.stages.Inputs(instance, run.as_of, run.seed, run.data_versions), run, folder, bench)
+    inputs, folder = _inputs(run, instance, bench)
     for stage in bench.stages.STAGES:
         began = time.monotonic()
         heart.enter(stage)
@@ -250,6 +295,15 @@ def _all_stages(run: Run, instance: Instance, engine: Engine, bench: Bench, hear
         run = _with_stage(run, stage, summary, seconds)
         _persistently(lambda run=run: bench.ledger.finish_stage(run, stages=run.stages, timings=run.timings), bench)  # type: ignore[misc]
     return run
+
+
+def _inputs(run: Run, instance: Instance, bench: Bench) -> tuple[Any, Path]:
+    """Give what a pinned run runs on, and the folder it works in."""
+    assert run.as_of is not None
+    assert run.data_versions is not None
+    folder = _taken_over(bench.workplace(run))
+    inputs = bench.stages.Inputs(instance, run.as_of, run.seed, run.data_versions)
+    return _with_champion(inputs, run, folder, bench), folder
 
 
 def _with_champion(inputs: Any, run: Run, folder: Path, bench: Bench) -> Any:
@@ -382,9 +436,13 @@ class Heart:
 
     def progress(self, fraction: float, rows: int) -> None:
         assert self._now is not None
-        self._now = Progress(self._now.stage, fraction, rows)
+        self.show(Progress(self._now.stage, fraction, rows))
         self.check()
         self._watch(self._now)
+
+    def show(self, progress: Progress) -> None:
+        """Have the next beat write it."""
+        self._now = progress
 
     def check(self) -> None:
         """Raise when the run was cancelled, or is another's by now."""

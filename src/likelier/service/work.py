@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlalchemy import Connection
 from likelier.errors import UsageError
 from likelier.instance import Instance
 from likelier.runs.execute import Bench, carry_on
+from likelier.runs.execute import read_ahead as share_reading
 from likelier.runs.records import LeaseLostError, Run, Watch
 from likelier.service.alerts import alert_after
 from likelier.service.exports import deliver_after
@@ -57,16 +59,19 @@ def carry_on_here(workspace: Workspace, run: Run, watch: Watch = lambda _: None)
     return run
 
 
+def read_ahead(workspace: Workspace, runs: Sequence[Run], watch: Watch = lambda _: None) -> None:
+    """Have queued runs read the events together; carried on, each goes on from there."""
+    claimed = [(mine, _whole(workspace, mine)) for run in runs if (mine := claim(workspace, run))]
+    if claimed:
+        share_reading(claimed, bench(workspace), watch)
+
+
 def work_on(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> None:
     """Carry a claimed run to its end; when another process took it over meanwhile, leave it to that."""
     from likelier.service.outcomes import look_after
 
-    with workspace.store.read() as connection:
-        instance = stored.find(connection, run.instance_id)
-        assert instance is not None
-        whole = whole_instance(connection, instance, run.version)
     try:
-        carry_on(run, whole, bench(workspace), watch)
+        carry_on(run, _whole(workspace, run), bench(workspace), watch)
     except LeaseLostError:
         return
     publish_after(workspace, run)
@@ -93,6 +98,13 @@ def bench(workspace: Workspace) -> Bench:
         minimum_auc=settings.minimum_auc,
         plan=partial(plan, workspace),
     )
+
+
+def _whole(workspace: Workspace, run: Run) -> Instance:
+    with workspace.store.read() as connection:
+        instance = stored.find(connection, run.instance_id)
+        assert instance is not None
+        return whole_instance(connection, instance, run.version)
 
 
 def _still_there(connection: Connection, run: Run) -> Run:
