@@ -39,6 +39,13 @@ HOOKS = """
 import schemathesis
 
 schemathesis.serializer.alias("application/x-ndjson", "text/plain")
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    # With the token in hand revoked, every later answer would be the same refusal.
+    if (case.path_parameters or {{}}).get("token_id") == "{token}":
+        case.path_parameters["token_id"] = "another"
 """
 
 
@@ -59,7 +66,7 @@ def ask(served, folder, examples, seed, names):
     config = folder / "schemathesis.toml"
     named = "".join(f'"{key}" = "{value}"\n' for key, value in names.items())
     hooks = folder / "hooks.py"
-    hooks.write_text(HOOKS)
+    hooks.write_text(HOOKS.format(token=token_in_hand(served)))
     config.write_text(CONFIG.format(hooks=hooks) + ("[parameters]\n" + named if named else ""))
     words = ["schemathesis", "--config-file", config, "run", served.url + "/api/v1/openapi.json"]
     words += ["--checks", "all", "--max-examples", examples, "--seed", seed, "--continue-on-failure", "--no-color"]
@@ -91,16 +98,28 @@ def main():
     sys.exit(failed)
 
 
+def talking(served):
+    return httpx.Client(base_url=served.url + "/api/v1", headers=served.headers, timeout=60)
+
+
+def token_in_hand(served):
+    with talking(served) as client:
+        return next(each["id"] for each in client.get("/tokens").json()["items"] if each["name"] == "bench")
+
+
 def names_in(served):
     """What there is to name."""
-    with httpx.Client(base_url=served.url + "/api/v1", headers=served.headers, timeout=60) as client:
+    with talking(served) as client:
         instance = next(each for each in client.get("/instances").json()["items"] if each["published_run"])
         dataset = client.get("/datasets").json()["items"][0]["name"]
+        asked = {"name": "Likely", "instance": instance["id"], "bucket": "high"}
+        segment = client.post("/segments", json=asked).raise_for_status().json()["id"]
     return {
         "path.instance_id": instance["id"],
         "path.run_id": instance["published_run"]["id"],
         "path.name": dataset,
         "path.namespace": "CRMID",
+        "path.segment": segment,
     }
 
 
