@@ -57,9 +57,11 @@ def serving(app, port):
     thread.start()
     while not server.started:
         time.sleep(0.05)
-    yield
-    server.should_exit = True
-    thread.join()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def ask(served, folder, examples, seed, names):
