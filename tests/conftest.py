@@ -12,6 +12,7 @@ from typing import Any
 import hypothesis
 import pytest
 import sqlalchemy as sa
+from argon2 import PasswordHasher
 from sqlalchemy.engine import make_url
 from xdist.scheduler import LoadScopeScheduling
 
@@ -48,6 +49,14 @@ class _Wholes(LoadScopeScheduling):
 @pytest.hookimpl(optionalhook=True)  # without workers there is nobody to ask
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Wholes:
     return _Wholes(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Hash passwords without the effort that is meant for whoever guesses them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("likelier.access.secrets._hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import sys
 from pathlib import Path
 
 from likelier.cli import app
@@ -20,4 +21,5 @@ def command(home: Path, words: list[str], environment: dict[str, str]) -> None:
 def limited(most: int, home: Path, words: list[str], environment: dict[str, str]) -> None:
     """Be the command line, on a disk that takes no file larger than this."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-    command(home, words, environment)
+    sys.dont_write_bytecode = True  # Python would leave half a module for everybody
+    command(home, words, {**environment, "PYTHONDONTWRITEBYTECODE": "1"})
