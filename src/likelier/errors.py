@@ -33,11 +33,38 @@ class UsageError(LikelierError):
 
 
 class UnknownNameError(UsageError):
-    """A name that is not there."""
+    """A name that is not there, of one of the :data:`KINDS`."""
 
     def __init__(self, kind: str, found: str, known: Iterable[str]) -> None:
+        known = list(known)
         self.kind, self.found, self.nearest = kind, found, nearest(found, known)
-        super().__init__(f"There is no {kind} '{found}'. {did_you_mean(found, known)}".rstrip())
+        said = say("There is no {kind} '{found}'.", kind=KINDS.get(kind, kind), found=found)
+        super().__init__(join([part for part in (said, did_you_mean(found, known)) if part]))
+
+
+KINDS = {
+    kind: kind
+    for kind in (
+        say("dataset"),
+        say("field"),
+        say("attribute"),
+        say("namespace"),
+        say("instance"),
+        say("deleted instance that can be put back"),
+        say("run"),
+        say("bucket"),
+        say("factor"),
+        say("segment"),
+        say("deleted segment that can be put back"),
+        say("export"),
+        say("delivery"),
+        say("status"),
+        say("user"),
+        say("token"),
+        say("kind of shop"),
+    )
+}
+"""What can be named, in words that know other languages."""
 
 
 class InstanceError(UsageError):
@@ -123,8 +150,8 @@ def did_you_mean(found: str, known: Iterable[str]) -> str:
     """Say which known names are meant, or list a few when none is near."""
     names = sorted(known)
     if close := nearest(found, names):
-        return "Did you mean " + " or ".join(f"'{name}'" for name in close) + "?"
+        return say("Did you mean {names}?", names=join([f"'{name}'" for name in close], say(" or ")))
     if not names:
         return ""
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    return f"Known: {shown}."
+    return say("Known: {names}.", names=shown)

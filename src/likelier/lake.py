@@ -38,6 +38,7 @@ from deltalake import write_deltalake as write_delta
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from likelier.errors import StorageError, TransientError
+from likelier.phrases import say
 
 TURN = "likelier.turn"  # the application transaction that appends with `onto` take in turns
 MOMENT = pa.timestamp("us", "UTC")
@@ -125,7 +126,9 @@ class Lake:
         except Exception as error:  # deltalake raises its own, the reader's and bare ones
             if current is None and self.exists(table):
                 raise ConflictError(f"The table {table} was created meanwhile.") from error
-            raise StorageError(f"The table {table} cannot be written: {error}") from error
+            raise StorageError(
+                say("The table {table} cannot be written: {error}", table=table, error=str(error))
+            ) from error
         return counted.rows
 
     def replace(self, table: str, reader: pa.RecordBatchReader, *, note: Mapping[str, Any] | None = None) -> int:
@@ -140,7 +143,9 @@ class Lake:
                 commit_properties=CommitProperties(custom_metadata=_metadata(note or {})),
             )
         except (DeltaError, OSError) as error:
-            raise StorageError(f"The table {table} cannot be written: {error}") from error
+            raise StorageError(
+                say("The table {table} cannot be written: {error}", table=table, error=str(error))
+            ) from error
         return counted.rows
 
     def snapshot(self, table: str) -> Snapshot | None:
@@ -230,7 +235,9 @@ class Lake:
         except CommitFailedError as error:
             raise ConflictError(f"The table {table} was changed meanwhile.") from error
         except DeltaError as error:
-            raise StorageError(f"The table {table} cannot be compacted: {error}") from error
+            raise StorageError(
+                say("The table {table} cannot be compacted: {error}", table=table, error=str(error))
+            ) from error
         self._settle(table, before)
 
     def names(self, below: str) -> list[str]:
@@ -258,7 +265,7 @@ class Lake:
         try:
             return DeltaTable(self._uri(table), version=version)
         except TableNotFoundError as error:
-            raise StorageError(f"There is no table {table} in {self.root}.") from error
+            raise StorageError(say("There is no table {table} in {root}.", table=table, root=self.root)) from error
 
     def _settle(self, table: str, version: int) -> None:
         """Have the disk keep what was committed since a version; object stores do by themselves."""

@@ -71,7 +71,8 @@ def join(parts: Sequence[str], between: str = " ") -> str:
     'a day, a week'
     """
     places = {f"part{place}": part for place, part in enumerate(parts)}
-    return Phrase(between.join(parts), between.join(f"{{{name}}}" for name in places), places)
+    template = ("{between}" if isinstance(between, Phrase) else between).join(f"{{{name}}}" for name in places)
+    return Phrase(between.join(parts), template, {**places, "between": between})
 
 
 def dump(text: str) -> Any:

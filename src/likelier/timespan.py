@@ -10,6 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from likelier.errors import UsageError
+from likelier.phrases import say
 
 UTC = dt.UTC
 DAY = dt.timedelta(days=1)
@@ -76,5 +77,7 @@ def parse_moment(text: str) -> dt.datetime:
     try:
         moment = dt.datetime.fromisoformat(text.strip())
     except ValueError:
-        raise UsageError(f"'{text}' is not a date. Write it as 2011-11-01 or 2011-11-01T12:00:00Z.") from None
+        raise UsageError(
+            say("'{text}' is not a date. Write it as 2011-11-01 or 2011-11-01T12:00:00Z.", text=text)
+        ) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -89,7 +89,7 @@ def test_writing(condition, text):
         ("price contains 'a'", ("At character 7 (contains): 'price' holds numbers, which 'contains' does not fit. "
          "Use one of: exists, not_exists, equals, not_equals, greater_than, greater_or_equal, less_than, "
          "less_or_equal, in, not_in.")),
-        ("price = '3'", "At character 9 ('3'): 'price' holds numbers; \"3\" is text. Write it without quotes: 3."),
+        ("price = '3'", "At character 9 ('3'): 'price' holds numbers; \"3\" is a text. Write it without quotes: 3."),
         ("price = 3 ignore_case", "At character 9 (3): 'price' holds numbers: ignore_case is for text. Leave it out."),
         ("price in 3", "At character 10 (3): 'in' takes a list, such as [\"a\", \"b\"]."),
         ("price in [3 4]", "At character 13 (4): expected ',' or ']'."),

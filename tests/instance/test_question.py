@@ -107,7 +107,7 @@ def test_all_faults_are_told_at_once():
             "ends_with, not_ends_with, contains, not_contains, in, not_in, matches."
         ),
         (
-            "goal.events[0].conditions[2].value: 'commerce.purchases.value' holds numbers; \"3\" is text. "
+            "goal.events[0].conditions[2].value: 'commerce.purchases.value' holds numbers; \"3\" is a text. "
             "Write it without quotes: 3."
         ),
         (
@@ -191,7 +191,7 @@ def test_a_field_of_two_types_is_refused_where_it_is_used():
         ),
         (
             "goal.events[0].conditions[1].field: 'commerce.purchases.value' is not the same in all datasets: "
-            "number in 'shop', text in 'web'. Leave out a dataset, or use another field."
+            "numbers in 'shop', text in 'web'. Leave out a dataset, or use another field."
         ),
     ]
     assert ask(instance(condition("web.webPageDetails.name")), [SHOP, other, PEOPLE])

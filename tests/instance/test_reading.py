@@ -102,7 +102,7 @@ FAULTS = [
     ("type: conversion", "type: 3", ("line 2: propensity_type: 3 is a number. "
      "Write conversion (the goal is good news) or churn (it is bad news), such as `propensity_type: conversion`.")),
     ("[retail]", "retail",
-     'line 3: datasets: "retail" is text. Write a list of datasets, such as `datasets: [retail]`.'),
+     'line 3: datasets: "retail" is a text. Write a list of datasets, such as `datasets: [retail]`.'),
     ("[retail]", "[]", "line 3: datasets is empty. Write a list of datasets, such as `datasets: [retail]`."),
     ("[retail]", "[retail, 7]",
      "line 3: datasets[1]: 7 is a number. Write a list of datasets, such as `datasets: [retail]`."),
@@ -115,7 +115,7 @@ FAULTS = [
     ("window_days: 30", "window_day: 30",
      "line 9: goal.window_day: there is no key 'window_day' here. Did you mean 'window_days'?"),
     ("window_days: 30", "window_days: 30\n  occurs: no",
-     'line 10: goal.occurs: "no" is text. Write true (will occur) or false (will not occur), such as `occurs: true`.'),
+     'line 10: goal.occurs: "no" is a text. Write true (will occur) or false (will not occur), such as `occurs: true`.'),
     ("window_days: 30", "window_days: 30.5", ("line 9: goal.window_days: 30.5 is a number. "
      "Write a whole number of days from 1 to 365, such as `window_days: 30`.")),
     ("window_days: 30", "window_days: 0", ("line 9: goal.window_days: 0 is out of range. "
@@ -140,7 +140,7 @@ FAULTS = [
     ("  - conditions:", "  - at_least: 0\n    conditions:", ("line 7: goal.events[0].at_least: 0 is out of range. "
      "Write how many such events, from 1 to 1000, such as `at_least: 1`.")),
     ("    - {field: web.webPageDetails.name, operator: equals, value: home}", "    - field",
-     (f'line 8: {CONDITION}: "field" is text. Write a list of conditions that hold on one event, such as '
+     (f'line 8: {CONDITION}: "field" is a text. Write a list of conditions that hold on one event, such as '
      "`conditions: [{field: commerce.purchases.value, operator: exists}]`.")),
     ("  - conditions:\n    - {field: web.webPageDetails.name, operator: equals, value: home}", "    []",
      f"line 6: goal.events is empty. Write a list of events, such as {EVENTS}."),
@@ -221,7 +221,7 @@ def test_faults_of_values_that_came_without_a_file():
     [
         ("", "i.yaml holds no instance: it is empty. It begins with a key, such as `name: Buy again`."),
         ("- a", 'i.yaml holds no instance: ["a"] is a list. It begins with a key, such as `name: Buy again`.'),
-        ("a", 'i.yaml holds no instance: "a" is text. It begins with a key, such as `name: Buy again`.'),
+        ("a", 'i.yaml holds no instance: "a" is a text. It begins with a key, such as `name: Buy again`.'),
     ],
 )
 def test_something_else(text, message):

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import string
 
 import pytest
 
+from likelier import errors
 from likelier.activities.codes import Category, Codebook, Measure, Signal, Source, Trait
-from likelier.datasets import FieldType
+from likelier.conditions.algebra import where
+from likelier.conditions.text import read_condition
+from likelier.datasets import Field, FieldType
+from likelier.errors import UsageError
+from likelier.events.ingest import check_name
+from likelier.events.mapping import parse_mapping
 from likelier.features.defaults import default_features
+from likelier.instance import make_instance
 from likelier.languages import NAMES, Language, chosen
-from likelier.languages.gather import gather, read
+from likelier.languages.gather import SOURCES, gather, read
 from likelier.phrases import day, join, number, say, say_many
+from likelier.service.exports import Destination
+from likelier.timespan import parse_moment
 
 TRANSLATED = [code for code in NAMES if code != "en"]
 TEXTS = [message for message in gather() if message.id]
@@ -104,3 +114,64 @@ def test_dates_and_numbers_are_written_as_people_do():
 )
 def test_the_language_is_the_one_chosen_or_the_one_liked_best(cookie, accepted, spoken):
     assert chosen(cookie, accepted) == spoken
+
+
+ROOMS = ("conditions", "events", "exports", "instance", "pipeline", "profiles", "runs", "service")
+NOT_ON_PAGES = {
+    "exports/mail.py": "the server's own settings",
+    "profiles/pql.py": "a text that comes over REST and the command line",
+    "service/alerts.py": "the server's own settings",
+    "service/backups.py": "the command line",
+    "service/intake.py": "REST",
+    "service/privacy.py": "REST and the command line",
+    "service/retention.py": "the command line",
+    "service/workspace.py": "the server's own settings",
+}
+NAMES_A_KIND = {"UnknownNameError", "RunError"}  # their first argument is no sentence
+OURS = {name for name, each in vars(errors).items() if isinstance(each, type)} - NAMES_A_KIND
+
+
+def raised_without_a_phrase(file):
+    """Lines where an error of ours is raised with a text that no catalogue can know."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        called, text = getattr(node.func, "id", getattr(node.func, "attr", "")), node.args[0]
+        if called in OURS and isinstance(text, ast.JoinedStr | ast.Constant | ast.BinOp):
+            yield f"{file.name}:{node.lineno}: {ast.unparse(text)}"
+
+
+def test_what_the_pages_refuse_is_said_in_phrases():
+    files = [file for room in ROOMS for file in sorted((SOURCES / room).rglob("*.py"))]
+    looked_at = [file for file in files if file.relative_to(SOURCES).as_posix() not in NOT_ON_PAGES]
+    assert [line for file in looked_at for line in raised_without_a_phrase(file)] == []
+
+
+FIELDS = {"page": Field("page", FieldType.TEXT), "price": Field("price", FieldType.NUMBER)}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "in_french"),
+    [
+        (lambda: where(FIELDS["price"], "starts_with", "3"), "« price » contient\xa0: des nombres"),
+        (lambda: where(FIELDS["price"], "equals", "3"), 'contient\xa0: des nombres\xa0; "3" est un texte. Écrivez-le'),
+        (
+            lambda: read_condition("pricy > 3", FIELDS),
+            "Au caractère 1 (pricy)\xa0: « pricy »\xa0: champ introuvable. Vouliez",
+        ),
+        (lambda: parse_moment("soon"), "« soon » n'est pas une date. Écrivez-la comme 2011-11-01"),
+        (
+            lambda: parse_mapping("identity: 3", say("the mapping")),
+            "la correspondance\xa0: identity s'écrit {namespace:",
+        ),
+        (lambda: make_instance({}, say("the instance")), "l'instance a 5 erreurs\xa0:\n  name manque. Écrivez un nom"),
+        (lambda: check_name(None, "a/b", "events"), "Un jeu de données ne peut pas s'appeler « a/b »"),
+        (lambda: Destination("nowhere"), "« nowhere » n'est pas une destination"),
+    ],
+)
+def test_what_was_typed_wrongly_is_told_in_french(wrong, in_french):
+    with pytest.raises(UsageError) as refused:
+        wrong()
+    said = Language.of("fr").say(str(refused.value))
+    assert in_french.replace("« ", "«\xa0").replace(" »", "\xa0»") in said
+    assert Language.of("en").say(str(refused.value)) == str.__str__(str(refused.value))

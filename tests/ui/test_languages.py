@@ -144,6 +144,19 @@ def test_the_four_steps_are_french(walk):
     assert left_in_english(tab) == []
 
 
+def test_what_was_typed_wrongly_is_told_in_french(walk):
+    tab = walk("/profiles?namespace=CRMID&id=nobody")
+    expect(tab.get_by_text(re.compile("On ne sait rien de .+nobody"))).to_be_visible()
+    assert left_in_english(tab) == []
+    tab = walk("/datasets")
+    tab.get_by_role("button", name="Envoyer un fichier").first.click()
+    file = {"name": "visites.csv", "mimeType": "text/csv", "buffer": b"customer_id,timestamp\nc1,2024-05-01\n"}
+    tab.locator("input[type=file]").set_input_files(file)
+    tab.get_by_label("Jeu de données", exact=True).fill("a/b")
+    tab.get_by_role("button", name="Charger").click()
+    expect(tab.get_by_text(re.compile("Un jeu de données ne peut pas s'appeler .+a/b"))).to_be_visible()
+
+
 def test_the_language_is_switched_and_remembered(look, served):
     tab = look("/datasets")
     tab.get_by_role("button", name="Language").click()

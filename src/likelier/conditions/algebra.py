@@ -69,6 +69,7 @@ from likelier.conditions.operations import (
 from likelier.conditions.values import HOLDS, Value, describe, read_value
 from likelier.datasets import Field, FieldType
 from likelier.errors import ConditionError, did_you_mean
+from likelier.phrases import say
 
 __all__ = [
     "OPERATORS",
@@ -136,12 +137,23 @@ def where(field: Field, operator: str, value: Any = None, *, ignore_case: bool =
     if field.type not in operation.fits:
         fitting = ", ".join(operators_for(field))
         raise ConditionError(
-            f"'{field.path}' holds {HOLDS[field.type]}, which '{operator}' does not fit. Use one of: {fitting}.",
+            say(
+                "'{path}' holds {holds}, which '{operator}' does not fit. Use one of: {fitting}.",
+                path=field.path,
+                holds=HOLDS[field.type],
+                operator=operator,
+                fitting=fitting,
+            ),
             key="operator",
         )
     if ignore_case and field.type is not FieldType.TEXT:
         raise ConditionError(
-            f"'{field.path}' holds {HOLDS[field.type]}: ignore_case is for text. Leave it out.", key="ignore_case"
+            say(
+                "'{path}' holds {holds}: ignore_case is for text. Leave it out.",
+                path=field.path,
+                holds=HOLDS[field.type],
+            ),
+            key="ignore_case",
         )
     condition = _condition(operation, field, value, ignore_case=ignore_case)
     return condition if operator == operation.operator else _negated(condition)
@@ -164,18 +176,41 @@ def takes(operator: str) -> Takes:
 def check_shape(operator: str, value: Any, *, ignore_case: bool = False) -> None:
     """Refuse what cannot be right whatever the field is."""
     if operator not in _BY_NAME:
-        raise ConditionError(f"There is no operator '{operator}'. {did_you_mean(operator, OPERATORS)}", key="operator")
+        raise ConditionError(
+            say("There is no operator '{operator}'. {hint}", operator=operator, hint=did_you_mean(operator, OPERATORS)),
+            key="operator",
+        )
     wanted = takes(operator)
     if wanted == "nothing" and (value is not None or ignore_case):
-        raise ConditionError(f"'{operator}' takes no value. Leave out 'value' and 'ignore_case'.")
+        raise ConditionError(
+            say("'{operator}' takes no value. Leave out 'value' and 'ignore_case'.", operator=operator)
+        )
     if wanted != "nothing" and value is None:
-        raise ConditionError(f"'{operator}' needs a value. To ask whether there is any, use 'exists' or 'not_exists'.")
+        raise ConditionError(
+            say(
+                "'{operator}' needs a value. To ask whether there is any, use 'exists' or 'not_exists'.",
+                operator=operator,
+            )
+        )
     if wanted == "list" and (not isinstance(value, list | tuple) or not value):
-        raise ConditionError(f"'{operator}' takes a list of at least one value, such as [a, b]; {describe(value)}.")
+        raise ConditionError(
+            say(
+                "'{operator}' takes a list of at least one value, such as [a, b]; {found}.",
+                operator=operator,
+                found=describe(value),
+            )
+        )
     if wanted == "one" and isinstance(value, list | tuple):
         many = {"equals": "in", "not_equals": "not_in"}.get(operator)
-        hint = f"use '{many}'" if many else "join several conditions with match: any"
-        raise ConditionError(f"'{operator}' takes one value; {describe(value)}. For several, {hint}.")
+        hint = say("use '{operator}'", operator=many) if many else say("join several conditions with match: any")
+        raise ConditionError(
+            say(
+                "'{operator}' takes one value; {found}. For several, {hint}.",
+                operator=operator,
+                found=describe(value),
+                hint=hint,
+            )
+        )
 
 
 def _condition(operation: type[OnField], field: Field, value: Any, *, ignore_case: bool) -> OnField:
@@ -191,7 +226,11 @@ def _condition(operation: type[OnField], field: Field, value: Any, *, ignore_cas
 def _check_text(operation: type[Comparison], field: Field, value: Value) -> None:
     if value == "" and not issubclass(operation, Equals):
         raise ConditionError(
-            f"Every text of '{field.path}' {operation.says} \"\". Use 'exists', or write a longer value."
+            say(
+                "Every text of '{path}' {says} \"\". Use 'exists', or write a longer value.",
+                path=field.path,
+                says=operation.says,
+            )
         )
     if issubclass(operation, Matches):
         _check_pattern(str(value))
@@ -202,8 +241,12 @@ def _check_pattern(pattern: str) -> None:
         pc.match_substring_regex(pa.array([""]), pattern)
     except pa.ArrowInvalid as error:
         raise ConditionError(
-            f"The pattern {pattern!r} cannot be read ({str(error).partition(': ')[2]}). "
-            "Patterns are RE2: no look-around, no back-references; write \\ before a sign that stands for itself."
+            say(
+                "The pattern {pattern!r} cannot be read ({error}). Patterns are RE2: no look-around, no "
+                "back-references; write \\ before a sign that stands for itself.",
+                pattern=pattern,
+                error=str(error).partition(": ")[2],
+            )
         ) from None
 
 

@@ -122,7 +122,7 @@ def any_of(conditions: Iterable[Condition]) -> Condition:
 def _joined(kind: type[Combination], conditions: Iterable[Condition]) -> Condition:
     parts = tuple(_flattened(kind, conditions))
     if not parts:
-        raise ConditionError("There is no condition to join: write at least one.")
+        raise ConditionError(say("There is no condition to join: write at least one."))
     return kind(parts) if len(parts) > 1 else parts[0]
 
 

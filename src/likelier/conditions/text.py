@@ -28,6 +28,7 @@ from likelier.conditions.condition import And, Condition, Not, Or, all_of, any_o
 from likelier.conditions.operations import Denial, Exists, OnField, Statement
 from likelier.datasets import Field, FieldType
 from likelier.errors import ConditionError, UnknownNameError, did_you_mean
+from likelier.phrases import say
 
 SIGNS = {
     "=": "equals",
@@ -123,7 +124,9 @@ class Token:
     position: int
 
     def __str__(self) -> str:
-        return f"At character {self.position} ({self.text})" if self.kind != "end" else "At the end"
+        if self.kind == "end":
+            return say("At the end")
+        return say("At character {position} ({text})", position=self.position, text=self.text)
 
 
 _WORD = re.compile(r"[^\W\d][\w.:/@$#-]*")
@@ -152,9 +155,9 @@ def _tokens(text: str) -> Iterator[Token]:
         kind = found.lastgroup or "end"
         token = Token(kind, found[kind], found.start(kind) + 1)
         if kind == "quote":
-            raise ConditionError(f"{token}: this quote is not closed.")
+            raise ConditionError(say("{token}: this quote is not closed.", token=str(token)))
         if kind == "other":
-            raise ConditionError(f"{token}: this character fits nowhere here.")
+            raise ConditionError(say("{token}: this character fits nowhere here.", token=str(token)))
         yield token
         if kind == "end":
             return
@@ -174,7 +177,7 @@ class Reader:
     def condition(self) -> Condition:
         condition = self._or()
         if self._token.kind != "end":
-            raise ConditionError(f"{self._token}: expected 'and', 'or' or the end.")
+            raise ConditionError(say("{token}: expected 'and', 'or' or the end.", token=str(self._token)))
         return condition
 
     def _or(self) -> Condition:
@@ -192,7 +195,9 @@ class Reader:
     def _not(self) -> Condition:
         self._depth += 1
         if self._depth > DEEPEST:
-            raise ConditionError(f"{self._token}: this is nested more than {DEEPEST} levels deep.")
+            raise ConditionError(
+                say("{token}: this is nested more than {deepest} levels deep.", token=str(self._token), deepest=DEEPEST)
+            )
         condition = ~self._not() if self._skip("not") else self._primary()
         self._depth -= 1
         return condition
@@ -204,7 +209,7 @@ class Reader:
         self._next()
         condition = self._or()
         if not self._skip(")"):
-            raise ConditionError(f"{self._token}: expected 'and', 'or' or ')'.")
+            raise ConditionError(say("{token}: expected 'and', 'or' or ')'.", token=str(self._token)))
         return condition
 
     def leaf(self) -> Condition:
@@ -219,7 +224,9 @@ class Reader:
         try:
             return where(field, operator, value, ignore_case=ignore_case)
         except ConditionError as error:
-            raise ConditionError(f"{at.get(error.key, value_token)}: {error}", error.key) from None
+            raise ConditionError(
+                say("{at}: {error}", at=str(at.get(error.key, value_token)), error=str(error)), error.key
+            ) from None
 
     def _field(self) -> Field:
         token = self._next()
@@ -227,9 +234,12 @@ class Reader:
         if token.kind == "path":
             path = re.sub(r"\\(.)", r"\1", token.text[1:-1], flags=re.DOTALL)
         if not path or (token.kind == "word" and path.lower() in RESERVED):
-            raise ConditionError(f"{token}: expected a field, 'not' or '('.", "field")
+            raise ConditionError(say("{token}: expected a field, 'not' or '('.", token=str(token)), "field")
         if path not in self._fields:
-            raise ConditionError(f"{token}: {UnknownNameError('field', path, self._fields)}", "field")
+            raise ConditionError(
+                say("{token}: {fault}", token=str(token), fault=str(UnknownNameError("field", path, self._fields))),
+                "field",
+            )
         return self._fields[path]
 
     def _operator(self) -> str:
@@ -237,9 +247,16 @@ class Reader:
         operator = SIGNS.get(token.text, token.text)
         if operator not in OPERATORS:
             if token.kind != "word" or token.text.lower() in RESERVED:
-                raise ConditionError(f"{token}: expected an operator, such as 'exists' or 'equals'.", "operator")
+                raise ConditionError(
+                    say("{token}: expected an operator, such as 'exists' or 'equals'.", token=str(token)), "operator"
+                )
             near = did_you_mean(operator, OPERATORS)
-            raise ConditionError(f"{token}: there is no operator '{operator}'. {near}", "operator")
+            raise ConditionError(
+                say(
+                    "{token}: there is no operator '{operator}'. {near}", token=str(token), operator=operator, near=near
+                ),
+                "operator",
+            )
         return operator
 
     def _value(self, operator: str) -> Any:
@@ -253,12 +270,18 @@ class Reader:
 
     def _list(self, operator: str) -> list[Any]:
         if not self._skip("["):
-            raise ConditionError(f'{self._token}: \'{operator}\' takes a list, such as ["a", "b"].')
+            raise ConditionError(
+                say(
+                    '{token}: \'{operator}\' takes a list, such as ["a", "b"].',
+                    token=str(self._token),
+                    operator=operator,
+                )
+            )
         values = [self._scalar(operator)]
         while self._skip(","):
             values.append(self._scalar(operator))
         if not self._skip("]"):
-            raise ConditionError(f"{self._token}: expected ',' or ']'.")
+            raise ConditionError(say("{token}: expected ',' or ']'.", token=str(self._token)))
         return values
 
     def _scalar(self, operator: str) -> Any:
@@ -271,8 +294,14 @@ class Reader:
             case "word" if token.text.lower() in FLAGS:
                 return FLAGS[token.text.lower()]
             case "word" if token.text.lower() not in RESERVED:
-                raise ConditionError(f'{token}: put a text in quotes: "{token.text}".')
-        raise ConditionError(f"{token}: expected the value of '{operator}', such as \"home\", 3 or 2024-01-31.")
+                raise ConditionError(say('{token}: put a text in quotes: "{text}".', token=str(token), text=token.text))
+        raise ConditionError(
+            say(
+                "{token}: expected the value of '{operator}', such as \"home\", 3 or 2024-01-31.",
+                token=str(token),
+                operator=operator,
+            )
+        )
 
     def _next(self) -> Token:
         token = self._token
@@ -300,7 +329,9 @@ def unquoted(token: Token) -> str:
     try:
         return str(json.loads(f'"{inner}"', strict=False))
     except ValueError:
-        raise ConditionError(f"{token}: there is no such escape; write \\\\ for a backslash.") from None
+        raise ConditionError(
+            say("{token}: there is no such escape; write \\\\ for a backslash.", token=str(token))
+        ) from None
 
 
 def _number_or_moment(token: Token) -> Any:
@@ -309,7 +340,9 @@ def _number_or_moment(token: Token) -> Any:
     try:
         return json.loads(token.text)
     except ValueError:
-        raise ConditionError(f'{token}: this is no number; put a text in quotes: "{token.text}".') from None
+        raise ConditionError(
+            say('{token}: this is no number; put a text in quotes: "{text}".', token=str(token), text=token.text)
+        ) from None
 
 
 def _as_in_double_quotes(found: re.Match[str]) -> str:

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 from likelier.datasets import Field, FieldType
 from likelier.errors import ConditionError, UsageError
+from likelier.phrases import say
 from likelier.timespan import DAY, UTC, Span, parse_moment
 
 Value: TypeAlias = str | float | bool | Span
@@ -54,30 +55,37 @@ def show(value: Value) -> str:
 
 def _read_text(field: Field, written: Any) -> str:
     if not isinstance(written, str):
-        hint = f' Put it in quotes: "{json.dumps(written)}".' if isinstance(written, bool | int | float) else ""
+        hint = (
+            say(' Put it in quotes: "{value}".', value=json.dumps(written))
+            if isinstance(written, bool | int | float)
+            else ""
+        )
         raise _misfit(field, written, hint)
     if "\x00" in written or any("\ud800" <= letter <= "\udfff" for letter in written):
-        raise ConditionError(f"The value for '{field.path}' holds a character that no text in a dataset can hold.")
+        raise ConditionError(
+            say("The value for '{path}' holds a character that no text in a dataset can hold.", path=field.path)
+        )
     return written
 
 
 def _read_number(field: Field, written: Any) -> float:
     if isinstance(written, bool) or not isinstance(written, int | float):
         number = _number(written)
-        hint = " Write a number, such as 3 or 9.99." if number is None else f" Write it without quotes: {show(number)}."
+        bare = say(" Write it without quotes: {value}.", value="" if number is None else show(number))
+        hint = say(" Write a number, such as 3 or 9.99.") if number is None else bare
         raise _misfit(field, written, hint)
     try:
         number = float(written)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise ConditionError(f"'{field.path}' holds finite numbers; this one is not.")
+        raise ConditionError(say("'{path}' holds finite numbers; this one is not.", path=field.path))
     return number + 0.0  # -0.0 becomes 0.0: they are equal and should read alike
 
 
 def _read_flag(field: Field, written: Any) -> bool:
     if not isinstance(written, bool):
-        raise _misfit(field, written, " Write true or false, without quotes.")
+        raise _misfit(field, written, say(" Write true or false, without quotes."))
     return written
 
 
@@ -102,10 +110,10 @@ _READERS: Mapping[FieldType, Callable[[Field, Any], Value]] = {
 }
 
 HOLDS = {
-    FieldType.TEXT: "text",
-    FieldType.NUMBER: "numbers",
-    FieldType.FLAG: "true or false",
-    FieldType.MOMENT: "moments",
+    FieldType.TEXT: say("text"),
+    FieldType.NUMBER: say("numbers"),
+    FieldType.FLAG: say("true or false"),
+    FieldType.MOMENT: say("moments"),
 }
 
 
@@ -135,7 +143,15 @@ def _number(written: Any) -> float | None:
 
 
 def _misfit(field: Field, written: Any, hint: str) -> ConditionError:
-    return ConditionError(f"'{field.path}' holds {HOLDS[field.type]}; {describe(written)}.{hint}")
+    return ConditionError(
+        say(
+            "'{path}' holds {holds}; {found}.{hint}",
+            path=field.path,
+            holds=HOLDS[field.type],
+            found=describe(written),
+            hint=hint,
+        )
+    )
 
 
 def describe(written: Any) -> str:
@@ -145,13 +161,13 @@ def describe(written: Any) -> str:
     ('true is a flag', '"home" is text', '[1] is a list')
     """
     kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
-        (bool, "a flag"),
-        ((int, float), "a number"),
-        (str, "text"),
-        ((dt.date, dt.datetime), "a date"),
-        ((list, tuple), "a list"),
-        (dict, "a group of keys"),
+        (bool, say("a flag")),
+        ((int, float), say("a number")),
+        (str, say("a text")),
+        ((dt.date, dt.datetime), say("a date")),
+        ((list, tuple), say("a list")),
+        (dict, say("a group of keys")),
     )
-    kind = next((words for types, words in kinds if isinstance(written, types)), "nothing")
+    kind = next((words for types, words in kinds if isinstance(written, types)), say("nothing"))
     shown = json.dumps(written, ensure_ascii=False, default=str)
-    return f"{shown if len(shown) <= 60 else shown[:57] + '...'} is {kind}"
+    return say("{value} is {kind}", value=shown if len(shown) <= 60 else shown[:57] + "...", kind=kind)

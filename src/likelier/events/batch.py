@@ -26,6 +26,7 @@ from likelier.events.schema import MOMENT_TYPE, Field, fields_of
 from likelier.events.sources import Source, format_of
 from likelier.events.staging import run
 from likelier.lake import Lake
+from likelier.phrases import say
 
 Kind = Literal["events", "profiles"]
 Progress = Callable[[float, int], None]
@@ -117,7 +118,7 @@ class Batch:
             lambda done: self.progress(OPENED + (STAGED - OPENED) * (number + done) / count, 0),
         )
         if source.rows is not None and self._count(fresh.parquet([target])) != source.rows:
-            raise StorageError(f"{source.file.name} changed while it was read. Send it again.")
+            raise StorageError(say("{name} changed while it was read. Send it again.", name=source.file.name))
         return target
 
     # ---- rows set aside ----

@@ -13,6 +13,7 @@ from likelier.events import sql
 from likelier.events.schema import IDENTITY, OTHERS, Field, FieldType, always_array, standard_type
 from likelier.events.sources import Column, Ids, Seen, Source
 from likelier.events.sql import Kind
+from likelier.phrases import say
 from likelier.timespan import DAY, to_us
 
 MOMENT = '".moment"'
@@ -34,7 +35,13 @@ def _one_spelling(paths: Iterable[str]) -> None:
     for path in paths:
         other = spelled.setdefault(path.casefold(), path)
         if other != path:
-            raise UsageError(f"The field '{path}' is already there as '{other}'. Write it with the same capitals.")
+            raise UsageError(
+                say(
+                    "The field '{path}' is already there as '{other}'. Write it with the same capitals.",
+                    path=path,
+                    other=other,
+                )
+            )
 
 
 def _field(path: str, found: Seen) -> Field:

@@ -16,6 +16,7 @@ import duckdb
 from likelier.errors import UsageError
 from likelier.events import sql
 from likelier.events.sources import format_of
+from likelier.phrases import say
 
 ROWS = 20_000
 FEW = 12
@@ -86,7 +87,9 @@ def peek(file: Path) -> Peek:
             rows = desk.sql(f"SELECT * FROM {source} LIMIT {ROWS}").to_arrow_table()
             columns = tuple(_column(desk, rows, name) for name in rows.column_names)
     except duckdb.Error as error:
-        raise UsageError(f"'{file.name}' cannot be read: {str(error).splitlines()[0]}") from error
+        raise UsageError(
+            say("'{name}' cannot be read: {error}", name=file.name, error=str(error).splitlines()[0])
+        ) from error
     return Peek(columns, _is_xdm(rows.column_names))
 
 

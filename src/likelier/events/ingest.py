@@ -24,6 +24,7 @@ from likelier.events.mapping import FileMapping
 from likelier.events.sources import format_of
 from likelier.events.staging import open_desk, staging_folder
 from likelier.lake import ConflictError, Lake
+from likelier.phrases import say
 
 __all__ = ["REJECTS", "REJECTS_TABLE", "IngestResult", "Kind", "Progress", "ingest", "silent"]
 
@@ -79,25 +80,31 @@ def persistently(attempt: Callable[[Path, duckdb.DuckDBPyConnection], Done], mem
                 if number == ATTEMPTS:
                     raise
             except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-                raise StorageError(f"The files cannot be read or staged: {error}") from error
+                raise StorageError(say("The files cannot be read or staged: {error}", error=str(error))) from error
     raise AssertionError
 
 
 def check_name(lake: Lake, name: str, kind: Kind) -> None:
     """Refuse a name that cannot be a dataset's, or is one of the other kind."""
     if not re.fullmatch(r"[A-Za-z0-9][\w .-]{0,99}", name):
-        raise UsageError(f"A dataset cannot be called '{name}': take letters, digits, '_', '-', '.' and spaces.")
+        raise UsageError(
+            say("A dataset cannot be called '{name}': take letters, digits, '_', '-', '.' and spaces.", name=name)
+        )
     other = "profiles" if kind == "events" else "events"
     if lake.exists(f"datasets/{name}/{other}"):
-        raise UsageError(f"The dataset '{name}' is of kind {other}. Take another name, or --kind {other}.")
+        raise UsageError(
+            say(
+                "The dataset '{name}' is of kind {other}. Take another name, or --kind {other}.", name=name, other=other
+            )
+        )
 
 
 def _check_files(files: Sequence[Path]) -> None:
     if not files:
-        raise UsageError("Name at least one file.")
+        raise UsageError(say("Name at least one file."))
     for file in files:
         if not file.is_file():
-            raise UsageError(f"There is no file {file}.")
+            raise UsageError(say("There is no file {path}.", path=file))
         format_of(file)
 
 

@@ -17,6 +17,7 @@ from likelier.events.schema import Field, FieldType
 from likelier.events.shapes import Leaf, Node, Shape, Steps, dotted, settle_shape
 from likelier.events.sources import Column, Ids, Raw, Seen, Source, entry_ids, sort_out, source_of
 from likelier.events.sql import Kind
+from likelier.phrases import say
 
 Desk = duckdb.DuckDBPyConnection
 
@@ -91,7 +92,12 @@ def open_json(files: Sequence[Path], folder: Path, kept: Mapping[str, Field], *,
         read.append(read_lines(written, folder / f"numbers-{number}", small=small))
         if read[-1].longest > LONGEST:
             raise UsageError(
-                f"{file.name} has an event of {read[-1].longest >> 20} MB; the largest can have {LONGEST >> 20}."
+                say(
+                    "{name} has an event of {longest} MB; the largest can have {most}.",
+                    name=file.name,
+                    longest=read[-1].longest >> 20,
+                    most=LONGEST >> 20,
+                )
             )
     counts: Counter[str] = Counter()
     for found in read:

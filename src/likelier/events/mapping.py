@@ -28,6 +28,7 @@ from sqlglot import exp
 
 from likelier.errors import MappingError, did_you_mean
 from likelier.events import sql
+from likelier.phrases import join, say
 
 KEYS = ("identity", "timestamp", "id", "fields")
 
@@ -141,7 +142,9 @@ def load_mapping(path: Path) -> FileMapping:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise MappingError(f"The mapping file {path} cannot be read: {error}") from error
+        raise MappingError(
+            say("The mapping file {path} cannot be read: {error}", path=path, error=str(error))
+        ) from error
     return parse_mapping(text, str(path))
 
 
@@ -158,19 +161,21 @@ names, literals, operators, CASE, CAST and scalar functions such as concat_ws, l
     try:
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise MappingError(f"{source} is not YAML: {error}") from error
+        raise MappingError(say("{source} is not YAML: {error}", source=source, error=str(error))) from error
     if not isinstance(found, dict):
-        raise MappingError(f"{source} must hold the keys {', '.join(KEYS)}.")
+        raise MappingError(say("{source} must hold the keys {known}.", source=source, known=", ".join(KEYS)))
     _known_keys(found, KEYS, source)
     fields = found.get("fields")
     if fields is not None and not isinstance(fields, dict):
-        raise MappingError(f"{source}: fields must hold XDM paths, each with an expression.")
+        raise MappingError(say("{source}: fields must hold XDM paths, each with an expression.", source=source))
     return FileMapping(
         text=text,
         identities=tuple(_identities(found.get("identity"), source)),
         timestamp=_optional(found, "timestamp", source),
         id=_optional(found, "id", source),
-        fields=None if fields is None else {_path(k, source): _vet(v, f"{source}: {k}") for k, v in fields.items()},
+        fields=None
+        if fields is None
+        else {_path(k, source): _vet(v, join([source, k], ": ")) for k, v in fields.items()},
     )
 
 
@@ -179,52 +184,95 @@ def _identities(found: Any, source: str) -> Iterator[Identity]:
         return
     for entry in found if isinstance(found, list) else [found]:
         if not isinstance(entry, dict):
-            raise MappingError(f"{source}: identity must be written {{namespace: CRMID, value: a_column}}.")
-        _known_keys(entry, ("namespace", "value"), f"{source}: identity")
+            raise MappingError(
+                say("{source}: identity must be written {{namespace: CRMID, value: a_column}}.", source=source)
+            )
+        _known_keys(entry, ("namespace", "value"), join([source, "identity"], ": "))
         if not isinstance(entry.get("namespace"), str) or entry.get("value") is None:
-            raise MappingError(f"{source}: identity needs both a namespace and a value.")
-        yield Identity(_namespace(entry["namespace"], source), _vet(entry["value"], f"{source}: identity.value"))
+            raise MappingError(say("{source}: identity needs both a namespace and a value.", source=source))
+        yield Identity(
+            _namespace(entry["namespace"], source), _vet(entry["value"], join([source, "identity.value"], ": "))
+        )
 
 
 def _namespace(found: str, source: str) -> str:
     if not re.fullmatch(r"\w[\w -]*", found):
-        raise MappingError(f"{source}: identity.namespace '{found}' may hold letters, digits, '_', '-' and spaces.")
+        raise MappingError(
+            say(
+                "{source}: identity.namespace '{found}' may hold letters, digits, '_', '-' and spaces.",
+                source=source,
+                found=found,
+            )
+        )
     return found
 
 
 def _path(found: Any, source: str) -> str:
     if not isinstance(found, str) or not re.fullmatch(r"[^\s.\"']+(\.[^\s.\"']+)*", found):
-        raise MappingError(f"{source}: fields: '{found}' is not an XDM path such as commerce.purchases.value.")
+        raise MappingError(
+            say(
+                "{source}: fields: '{found}' is not an XDM path such as commerce.purchases.value.",
+                source=source,
+                found=found,
+            )
+        )
     if found in ("_id", "timestamp") or found.startswith("identityMap"):
         key = {"_id": "id", "timestamp": "timestamp"}.get(found, "identity")
-        raise MappingError(f"{source}: fields: {found} stands under the key '{key}', beside 'fields'.")
+        raise MappingError(
+            say(
+                "{source}: fields: {found} stands under the key '{key}', beside 'fields'.",
+                source=source,
+                found=found,
+                key=key,
+            )
+        )
     return ".".join(part.removeprefix("xdm:") for part in found.split("."))
 
 
 def _known_keys(found: Mapping[Any, Any], known: tuple[str, ...], source: str) -> None:
     for key in found:
         if key not in known:
-            raise MappingError(f"{source}: there is no key '{key}'. {did_you_mean(str(key), known)}")
+            raise MappingError(
+                say(
+                    "{source}: there is no key '{key}'. {hint}",
+                    source=source,
+                    key=key,
+                    hint=did_you_mean(str(key), known),
+                )
+            )
 
 
 def _optional(found: Mapping[str, Any], key: str, source: str) -> Expression | None:
-    return None if found.get(key) is None else _vet(found[key], f"{source}: {key}")
+    return None if found.get(key) is None else _vet(found[key], join([source, key], ": "))
 
 
 def _vet(found: Any, where: str) -> Expression:
     if isinstance(found, bool) or not isinstance(found, str | int | float):
-        raise MappingError(f"{where}: an expression is a text such as amount or lower(email), not {found!r}.")
+        raise MappingError(
+            say(
+                "{where}: an expression is a text such as amount or lower(email), not {found!r}.",
+                where=where,
+                found=found,
+            )
+        )
     text = str(found)
     try:
         tree = sqlglot.parse_one(text, dialect="duckdb")
     except (sqlglot.errors.ParseError, sqlglot.errors.TokenError, ValueError, RecursionError) as error:
-        hint = "A column whose name holds spaces stands in double quotes."
-        raise MappingError(f"{where}: '{text}' is not an SQL expression. {hint}") from error
+        hint = say("A column whose name holds spaces stands in double quotes.")
+        raise MappingError(
+            say("{where}: '{text}' is not an SQL expression. {hint}", where=where, text=text, hint=hint)
+        ) from error
     for node in tree.walk():
         if (fault := _fault(node)) is not None:
             raise MappingError(
-                f"{where}: {fault} is not allowed in '{text}'. Allowed are column names, literals, operators, "
-                "CASE, CAST and scalar functions such as concat_ws, lower, coalesce."
+                say(
+                    "{where}: {fault} is not allowed in '{text}'. Allowed are column names, literals, operators, CASE, "
+                    "CAST and scalar functions such as concat_ws, lower, coalesce.",
+                    where=where,
+                    fault=fault,
+                    text=text,
+                )
             )
     return Expression(text, tree)
 
@@ -235,16 +283,16 @@ def _fault(node: exp.Expression) -> str | None:
     if isinstance(node, exp.Cast | exp.TryCast):
         return None
     if isinstance(node, exp.DataType):
-        return None if node.this in _PLAIN_TYPES else f"the type {node.sql(dialect='duckdb')}"
+        return None if node.this in _PLAIN_TYPES else say("the type {name}", name=node.sql(dialect="duckdb"))
     if isinstance(node, exp.In):
-        return None if node.args.get("query") is None and node.args.get("unnest") is None else "a query"
+        return None if node.args.get("query") is None and node.args.get("unnest") is None else say("a query")
     if isinstance(node, exp.Query | exp.Table):
-        return "a query"
+        return say("a query")
     if isinstance(node, exp.AggFunc | exp.Window):
-        return f"{_function(node)}, which looks at several rows,"
+        return say("{function}, which looks at several rows,", function=_function(node))
     if isinstance(node, exp.Func):
         called = _function(node)
-        return None if called in FUNCTIONS else f"the function {called}"
+        return None if called in FUNCTIONS else say("the function {name}", name=called)
     if isinstance(node, exp.Star):
         return "*"
     return f"'{node.sql(dialect='duckdb')}'"

@@ -17,6 +17,7 @@ import orjson
 from likelier.errors import UsageError
 from likelier.events.schema import Field, can_name
 from likelier.events.sql import Kind
+from likelier.phrases import say
 
 OBJECT, NULL, MIXED = "object", "null", "mixed"
 MOST_LEAVES = 5_000
@@ -85,7 +86,10 @@ def settle_shape(structures: Mapping[str, int], kept: Mapping[str, Field]) -> Sh
     leaves = sum(1 for _ in shape.leaves())
     if leaves > MOST_LEAVES:
         raise UsageError(
-            f"The events have {leaves} different fields: it seems that keys hold data. Write such keys as values."
+            say(
+                "The events have {leaves} different fields: it seems that keys hold data. Write such keys as values.",
+                leaves=leaves,
+            )
         )
     return shape
 

@@ -15,6 +15,7 @@ from likelier.events.jsonlines import PACKED
 from likelier.events.mapping import Expression, FileMapping, Use, unknown_column
 from likelier.events.schema import END_USER, END_USER_NAMESPACES, IDENTITY
 from likelier.events.sql import Kind
+from likelier.phrases import say
 
 FORMATS = {".jsonl": "json", ".ndjson": "json", ".json": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
 Seen = Counter[tuple[Kind, bool]]
@@ -114,10 +115,14 @@ class _Evaluator:
         try:
             kind = self._desk.sql(f"SELECT {written} AS value FROM {self._source.relation}").types[0]
         except duckdb.Error as error:
-            raise MappingError(f"'{expression.source}' cannot be computed: {short(error)}") from error
+            raise MappingError(
+                say("'{source}' cannot be computed: {error}", source=expression.source, error=short(error))
+            ) from error
         found, array = sql.kind_of(str(kind))
         if found is None:
-            raise MappingError(f"'{expression.source}' gives {kind}, which no field can hold.")
+            raise MappingError(
+                say("'{source}' gives {kind}, which no field can hold.", source=expression.source, kind=kind)
+            )
         if found is Kind.TEXT and self._typed:
             found = Kind.WRITTEN
         return Column(f"({written})", found, array, lenient=True)
@@ -184,7 +189,11 @@ def format_of(file: Path) -> str:
     found = FORMATS.get(plain.suffix.lower())
     if found is None:
         raise UsageError(
-            f"{file}: its name does not say what it is. Known are {', '.join(FORMATS)}, each also with .gz or .zst."
+            say(
+                "{file}: its name does not say what it is. Known are {known}, each also with .gz or .zst.",
+                file=file,
+                known=", ".join(FORMATS),
+            )
         )
     return found
 

@@ -17,6 +17,7 @@ from likelier.events.schema import can_name
 from likelier.events.shapes import dotted
 from likelier.events.sources import Column, Ids, Raw, Source, entry_ids, short, source_of
 from likelier.events.sql import Kind
+from likelier.phrases import say
 
 Desk = duckdb.DuckDBPyConnection
 Unread = Callable[[], list[tuple[int, str, str]]]
@@ -30,7 +31,11 @@ def open_csv(desk: Desk, file: Path) -> Source:
     header = next(csv.reader([first.rstrip("\r\n")], delimiter=delimiter), [])
     if not header or not all(map(can_name, header)) or len({name.casefold() for name in header}) < len(header):
         raise UsageError(
-            f"{file.name}: its first line must name each column by a name of its own; it is {first[:80]!r}."
+            say(
+                "{name}: its first line must name each column by a name of its own; it is {first!r}.",
+                name=file.name,
+                first=first[:80],
+            )
         )
     types = ", ".join(f"{sql.text(name)}: 'VARCHAR'" for name in header)
     read = (
@@ -64,12 +69,16 @@ def open_parquet(desk: Desk, file: Path) -> Source:
     try:
         described = desk.sql(f'SELECT * EXCLUDE (".line") FROM {relation}')
     except duckdb.Error as error:
-        raise UsageError(f"{file.name} cannot be read as Parquet: {short(error)}") from error
+        raise UsageError(
+            say("{name} cannot be read as Parquet: {error}", name=file.name, error=short(error))
+        ) from error
     columns: dict[str, Column] = {}
     identities: dict[str, Ids] = {}
     for name, kind in zip(described.columns, described.types, strict=True):
         if not can_name(name):
-            raise UsageError(f"{file.name} has a column {name!r}, which cannot name a field.")
+            raise UsageError(
+                say("{name} has a column {other_name!r}, which cannot name a field.", name=file.name, other_name=name)
+            )
         if dotted([name]) == "identityMap":
             identities |= _identity_map(desk, relation, sql.name(name), kind)
         else:

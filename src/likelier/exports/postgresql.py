@@ -16,6 +16,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from likelier.errors import TransientError, UsageError
+from likelier.phrases import say
 
 Mode = Literal["replace", "upsert"]
 KEY = ("namespace", "id")
@@ -30,9 +31,11 @@ def deliver(url: str, table: str, reader: pa.RecordBatchReader, mode: Mode, *, p
         with psycopg.connect(url, connect_timeout=min(patience, 10), **_watchful(patience)) as connection:
             return _deliver(connection, _named(table), reader, mode)
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise TransientError(f"PostgreSQL broke off: {_said(error)}") from error
+        raise TransientError(say("PostgreSQL broke off: {error}", error=_said(error))) from error
     except psycopg.Error as error:
-        raise UsageError(f"PostgreSQL refused the rows for {table}: {_said(error)}") from error
+        raise UsageError(
+            say("PostgreSQL refused the rows for {table}: {error}", table=table, error=_said(error))
+        ) from error
 
 
 def _deliver(connection: Any, table: sql.Composable, reader: pa.RecordBatchReader, mode: Mode) -> int:
@@ -84,7 +87,7 @@ def _type(kind: pa.DataType) -> str:
 def _named(table: str) -> sql.Composable:
     parts = table.split(".")
     if not 1 <= len(parts) <= 2 or not all(parts):
-        raise UsageError(f"'{table}' names no table. Write it as table or schema.table.")
+        raise UsageError(say("'{table}' names no table. Write it as table or schema.table.", table=table))
     return sql.Identifier(*parts)
 
 

@@ -19,6 +19,7 @@ import orjson
 import pyarrow as pa
 
 from likelier.errors import TransientError, UsageError
+from likelier.phrases import say
 
 BATCH = 1000
 PATIENCE = 30.0
@@ -46,7 +47,11 @@ def deliver(
             body = orjson.dumps({"delivery": key, "batch": number, "last": last, "rows": rows})
             trouble = _persistently(http, url, secret, f"{key}-{number}", body, attempts, wait, clock)
             if trouble:
-                raise TransientError(f"The webhook acknowledged {sent:,} rows and then failed: {trouble}.")
+                raise TransientError(
+                    say(
+                        "The webhook acknowledged {sent:,} rows and then failed: {trouble}.", sent=sent, trouble=trouble
+                    )
+                )
             sent += len(rows)
     return sent
 
@@ -66,7 +71,7 @@ def post(
     with httpx.Client(timeout=patience, follow_redirects=False) as http:
         trouble = _persistently(http, url, secret, key, orjson.dumps(document), attempts, wait, clock)
     if trouble:
-        raise TransientError(f"The webhook failed: {trouble}.")
+        raise TransientError(say("The webhook failed: {trouble}.", trouble=trouble))
 
 
 def _persistently(
@@ -117,8 +122,8 @@ def _send(http: httpx.Client, url: str, body: bytes, headers: dict[str, str]) ->
     if 200 <= status < 300:
         return None
     if status >= 500 or status in AGAIN:
-        return f"it answered {status}"
-    raise UsageError(f"The webhook refused a batch: it answered {status}.")
+        return say("it answered {status}", status=status)
+    raise UsageError(say("The webhook refused a batch: it answered {status}.", status=status))
 
 
 def _batches(reader: pa.RecordBatchReader, size: int) -> Iterator[tuple[list[dict[str, Any]], bool]]:

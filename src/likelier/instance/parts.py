@@ -27,8 +27,14 @@ from pydantic_core import PydanticCustomError
 from likelier.conditions.algebra import Operator, check_shape
 from likelier.conditions.goals import Match
 from likelier.errors import ConditionError
+from likelier.phrases import say
 
 Scalar: TypeAlias = str | bool | int | float
+
+
+def _refused(kind: str, said: str, **more: Any) -> PydanticCustomError:
+    """Refuse with a phrase, which pydantic's own messages would forget."""
+    return PydanticCustomError(kind, "{said}", {"said": said, **more})
 
 
 def _scalars(value: Any) -> Any:
@@ -37,7 +43,7 @@ def _scalars(value: Any) -> Any:
 
 def _scalar(value: Any) -> Any:
     if value is not None and not isinstance(value, str | bool | int | float):
-        raise PydanticCustomError("misplaced", "nothing else fits here")
+        raise _refused("misplaced", say("nothing else fits here"))
     return value if value is None or isinstance(value, str | bool) else _number(value)
 
 
@@ -47,14 +53,14 @@ def _number(value: float) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise PydanticCustomError("misplaced", "only finite numbers can be compared")
+        raise _refused("misplaced", say("only finite numbers can be compared"))
     return int(number) if number.is_integer() and abs(number) < 2**53 else number  # 3.0 and 3 ask the same
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise PydanticCustomError("twice", "'{name}' stands here twice", {"name": name})
+            raise _refused("twice", say("'{name}' stands here twice", name=name))
     return names
 
 
@@ -65,7 +71,7 @@ def _named_apart(parts: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _trimmed(text: str) -> str:
     if text != text.strip() or not text.isprintable():
-        raise PydanticCustomError("untrimmed", "it begins or ends with a space, or holds a line break")
+        raise _refused("untrimmed", say("it begins or ends with a space, or holds a line break"))
     return text
 
 
@@ -74,15 +80,13 @@ def _windows(value: Any) -> Any:
     several = value if isinstance(value, list | tuple) else [value]
     if any(isinstance(days, bool) or not isinstance(days, int) for days in several):
         kind = "misplaced" if len(several) == 1 else "windows"
-        raise PydanticCustomError(kind, "only whole numbers of days fit here")
+        raise _refused(kind, say("only whole numbers of days fit here"))
     if any(not 1 <= days <= MOST_DAYS for days in several):
-        raise PydanticCustomError("out_of_range", "a window is shorter or longer than that")
+        raise _refused("out_of_range", say("a window is shorter or longer than that"))
     if not 1 <= len(several) <= MOST_WINDOWS:
-        raise PydanticCustomError(
-            "windows", "{n} windows are not from 1 to {most}", {"n": len(several), "most": MOST_WINDOWS}
-        )
+        raise _refused("windows", say("{n} windows are not from 1 to {most}", n=len(several), most=MOST_WINDOWS))
     if any(later <= earlier for earlier, later in pairwise(several)):
-        raise PydanticCustomError("windows", "each window must be longer than the one before it")
+        raise _refused("windows", say("each window must be longer than the one before it"))
     return int(several[0]) if len(several) == 1 else tuple(several)
 
 
@@ -102,20 +106,19 @@ class Part(BaseModel):
 class ConditionPart(Part):
     """One condition on one field."""
 
-    field: Name = Key(description="the path of a field", examples=["commerce.purchases.value"])
-    operator: Operator = Key(description="an operator", examples=["exists"])
+    field: Name = Key(description=say("the path of a field"), examples=["commerce.purchases.value"])
+    operator: Operator = Key(description=say("an operator"), examples=["exists"])
     value: Annotated[Scalar | tuple[Scalar, ...] | None, BeforeValidator(_scalars)] = Key(
-        default=None, description="a text, a number, true or false, or a list of those", examples=["home"]
+        default=None, description=say("a text, a number, true or false, or a list of those"), examples=["home"]
     )
-    ignore_case: bool = Key(default=False, description="true or false", examples=[True])
+    ignore_case: bool = Key(default=False, description=say("true or false"), examples=[True])
 
     @model_validator(mode="after")
     def _shape(self) -> Self:
         try:
             check_shape(self.operator, self.value, ignore_case=self.ignore_case)
         except ConditionError as error:
-            context = {"message": str(error), "key": error.key}
-            raise PydanticCustomError("condition", "{message}", context) from None
+            raise _refused("condition", str(error), key=error.key) from None
         return self
 
 
@@ -124,30 +127,32 @@ Conditions = Annotated[
     Key(
         strict=False,
         min_length=1,
-        description="a list of conditions that hold on one event",
+        description=say("a list of conditions that hold on one event"),
         examples=["[{field: commerce.purchases.value, operator: exists}]"],
     ),
 ]
 ConditionMatch = Annotated[
-    Match, Key(description="all or any: how many of the conditions hold on the event", examples=["all"])
+    Match, Key(description=say("all or any: how many of the conditions hold on the event"), examples=["all"])
 ]
-EventMatch = Annotated[Match, Key(description="all or any: how many of the events are asked for", examples=["all"])]
+EventMatch = Annotated[
+    Match, Key(description=say("all or any: how many of the events are asked for"), examples=["all"])
+]
 EVENT_EXAMPLE = "[{conditions: [{field: commerce.purchases.value, operator: exists}]}]"
 
 
 class EventPart(Part):
     """Events that satisfy conditions, so many of them."""
 
-    name: Name | None = Key(default=None, description="a name for the event", examples=["purchase"])
+    name: Name | None = Key(default=None, description=say("a name for the event"), examples=["purchase"])
     match: ConditionMatch = "all"
-    at_least: int = Key(default=1, ge=1, le=1000, description="how many such events, from 1 to 1000", examples=[1])
+    at_least: int = Key(default=1, ge=1, le=1000, description=say("how many such events, from 1 to 1000"), examples=[1])
     conditions: Conditions
 
 
 class CustomEventPart(Part):
     """Events that matter for the question, under a name that the factors show."""
 
-    name: Name = Key(description="the name that factors show", examples=["Watch purchase"])
+    name: Name = Key(description=say("the name that factors show"), examples=["Watch purchase"])
     match: ConditionMatch = "all"
     conditions: Conditions
 
@@ -155,7 +160,7 @@ class CustomEventPart(Part):
 class ExclusionPart(Part):
     """Events that are not looked at."""
 
-    name: Name | None = Key(default=None, description="a name for the events", examples=["internal traffic"])
+    name: Name | None = Key(default=None, description=say("a name for the events"), examples=["internal traffic"])
     match: ConditionMatch = "all"
     conditions: Conditions
 
@@ -163,12 +168,12 @@ class ExclusionPart(Part):
 class GoalPart(Part):
     """What people will, or will not, do within the outcome window."""
 
-    occurs: bool = Key(default=True, description="true (will occur) or false (will not occur)", examples=[True])
+    occurs: bool = Key(default=True, description=say("true (will occur) or false (will not occur)"), examples=[True])
     match: EventMatch = "all"
     events: tuple[EventPart, ...] = Key(
-        strict=False, min_length=1, description="a list of events", examples=[EVENT_EXAMPLE]
+        strict=False, min_length=1, description=say("a list of events"), examples=[EVENT_EXAMPLE]
     )
-    window_days: Windows = Key(description="a whole number of days from 1 to 365", examples=[30])
+    window_days: Windows = Key(description=say("a whole number of days from 1 to 365"), examples=[30])
 
     @property
     def windows(self) -> tuple[int, ...]:
@@ -184,20 +189,20 @@ class GoalPart(Part):
 class PopulationPart(Part):
     """Who is scored: without events, everybody with any activity in the lookback window."""
 
-    lookback_days: Days = Key(default=45, description="a whole number of days from 1 to 365", examples=[45])
+    lookback_days: Days = Key(default=45, description=say("a whole number of days from 1 to 365"), examples=[45])
     match: EventMatch = "all"
     events: tuple[EventPart, ...] = Key(
-        default=(), strict=False, description="a list of events", examples=[EVENT_EXAMPLE]
+        default=(), strict=False, description=say("a list of events"), examples=[EVENT_EXAMPLE]
     )
     exclude: tuple[EventPart, ...] = Key(
         default=(),
         strict=False,
-        description="a list of events that make a person ineligible",
+        description=say("a list of events that make a person ineligible"),
         examples=[EVENT_EXAMPLE],
     )
     consent: ConditionPart | None = Key(
         default=None,
-        description="a condition on an attribute of a profiles dataset",
+        description=say("a condition on an attribute of a profiles dataset"),
         examples=["{field: consents.marketing, operator: equals, value: y}"],
     )
 
@@ -205,72 +210,72 @@ class PopulationPart(Part):
 class AttributePart(Part):
     """A profile attribute to learn from; without a name it goes by its field."""
 
-    name: Name | None = Key(default=None, description="the name that factors show", examples=["Age"])
-    field: Name = Key(description="the path of a field of a profiles dataset", examples=["person.age"])
+    name: Name | None = Key(default=None, description=say("the name that factors show"), examples=["Age"])
+    field: Name = Key(description=say("the path of a field of a profiles dataset"), examples=["person.age"])
 
 
 class Instance(Part):
     """A question about people's future, asked again and again."""
 
-    name: Name = Key(description="a name", examples=["Buy again"])
-    description: str = Key(default="", description="a text", examples=["Purchase in the next 90 days"])
+    name: Name = Key(description=say("a name"), examples=["Buy again"])
+    description: str = Key(default="", description=say("a text"), examples=["Purchase in the next 90 days"])
     propensity_type: Literal["conversion", "churn"] = Key(
-        description="conversion (the goal is good news) or churn (it is bad news)", examples=["conversion"]
+        description=say("conversion (the goal is good news) or churn (it is bad news)"), examples=["conversion"]
     )
     datasets: Annotated[tuple[Name, ...], AfterValidator(_distinct)] = Key(
-        strict=False, min_length=1, description="a list of datasets", examples=["[retail]"]
+        strict=False, min_length=1, description=say("a list of datasets"), examples=["[retail]"]
     )
-    namespace: Name = Key(description="the identity to score", examples=["CRMID"])
+    namespace: Name = Key(description=say("the identity to score"), examples=["CRMID"])
     stitch: bool = Key(
         default=False,
-        description="true or false: whether ids that were seen together count as one person",
+        description=say("true or false: whether ids that were seen together count as one person"),
         examples=[True],
     )
     goal: GoalPart = Key(
-        description="the keys events and window_days, indented", examples=["{events: ..., window_days: 30}"]
+        description=say("the keys events and window_days, indented"), examples=["{events: ..., window_days: 30}"]
     )
     eligible_population: PopulationPart = Key(
         default=PopulationPart(),
-        description="the keys lookback_days, events and exclude, indented",
+        description=say("the keys lookback_days, events and exclude, indented"),
         examples=["{lookback_days: 45}"],
     )
     custom_events: Annotated[tuple[CustomEventPart, ...], AfterValidator(_named_apart)] = Key(
         default=(),
         strict=False,
-        description="a list of named events",
+        description=say("a list of named events"),
         examples=["[{name: Watch purchase, conditions: [...]}]"],
     )
     profile_attributes: tuple[AttributePart, ...] = Key(
-        default=(), strict=False, description="a list of attributes", examples=["[{name: Age, field: person.age}]"]
+        default=(), strict=False, description=say("a list of attributes"), examples=["[{name: Age, field: person.age}]"]
     )
     exclusions: tuple[ExclusionPart, ...] = Key(
         default=(),
         strict=False,
-        description="a list of events that are not looked at",
+        description=say("a list of events that are not looked at"),
         examples=["[{conditions: [...]}]"],
     )
     ignored_fields: Annotated[tuple[Name, ...], AfterValidator(_distinct)] = Key(
         default=(),
         strict=False,
-        description="a list of event fields that nothing is learnt from",
+        description=say("a list of event fields that nothing is learnt from"),
         examples=["[commerce.order.status]"],
     )
     trusted: Annotated[tuple[Name, ...], AfterValidator(_distinct)] = Key(
         default=(),
         strict=False,
-        description="a list of fields or events that were truly known at their time",
+        description=say("a list of fields or events that were truly known at their time"),
         examples=["[subscription.endDate]"],
     )
     exploratory: bool = Key(
         default=False,
-        description="true or false: whether to go on with less than 500 who met the goal, to look only",
+        description=say("true or false: whether to go on with less than 500 who met the goal, to look only"),
         examples=[True],
     )
     schedule: Literal["weekly", "monthly", "none"] = Key(
-        default="none", description="weekly, monthly or none", examples=["weekly"]
+        default="none", description=say("weekly, monthly or none"), examples=["weekly"]
     )
     profile_enabled: bool = Key(
-        default=True, description="true or false: whether scores go to the profiles", examples=[True]
+        default=True, description=say("true or false: whether scores go to the profiles"), examples=[True]
     )
 
     @model_validator(mode="before")
@@ -285,7 +290,7 @@ class Instance(Part):
     @classmethod
     def _never_exploratory(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's
         if value and info.data.get("exploratory"):
-            raise PydanticCustomError("exploratory", "exploratory scores never go to the profiles")
+            raise _refused("exploratory", say("exploratory scores never go to the profiles"))
         return value
 
     def dump(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from likelier.conditions.algebra import Condition, all_of, any_of, where
 from likelier.conditions.goals import EventRule, Goal, Population
 from likelier.conditions.operations import Exists
+from likelier.conditions.values import HOLDS
 from likelier.datasets import Dataset, Field, FieldType
 from likelier.documents import Path as KeyPath
 from likelier.documents import show_path
@@ -20,7 +21,8 @@ from likelier.instance.parts import (
     ExclusionPart,
     Instance,
 )
-from likelier.instance.reading import Problem, refuse
+from likelier.instance.reading import Problem, at_path, refuse
+from likelier.phrases import join, say
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def ask(instance: Instance, datasets: Sequence[Dataset]) -> Question:
         exploratory=instance.exploratory,
     )
     if binding.problems:
-        raise refuse(binding.problems, f"instance '{instance.name}'")
+        raise refuse(binding.problems, say("instance '{name}'", name=instance.name))
     return question
 
 
@@ -86,9 +88,9 @@ def _chosen(instance: Instance, datasets: Sequence[Dataset]) -> list[Dataset]:
     for index, name in enumerate(instance.datasets):
         if name not in by_name:
             path = ("datasets", index)
-            problems.append((path, f"{show_path(path)}: {UnknownNameError('dataset', name, by_name)}"))
+            problems.append((path, at_path(show_path(path), str(UnknownNameError("dataset", name, by_name)))))
     if problems:
-        raise refuse(problems, f"instance '{instance.name}'")
+        raise refuse(problems, say("instance '{name}'", name=instance.name))
     return [by_name[name] for name in instance.datasets]
 
 
@@ -101,14 +103,21 @@ class _Binding:
         self._events = [dataset for dataset in datasets if dataset.kind == "events"]
         self._profiles = [dataset for dataset in datasets if dataset.kind == "profiles"]
         if not self._events:
-            self._note(("datasets",), "none of them holds events. Add one that was ingested with --kind events.")
+            self._note(("datasets",), say("none of them holds events. Add one that was ingested with --kind events."))
 
     def check_namespace(self, namespace: str) -> None:
         lacking = [dataset for dataset in self._datasets if namespace not in dataset.namespaces]
         for dataset in lacking:
-            known = ", ".join(f"'{name}'" for name in sorted(dataset.namespaces)) or "none"
+            known = ", ".join(f"'{name}'" for name in sorted(dataset.namespaces)) or say("none")
             self._note(
-                ("namespace",), f"dataset '{dataset.name}' has no '{namespace}'. It has {known}.{self._shared()}"
+                ("namespace",),
+                say(
+                    "dataset '{dataset}' has no '{namespace}'. It has {known}.{hint}",
+                    dataset=dataset.name,
+                    namespace=namespace,
+                    known=known,
+                    hint=self._shared(),
+                ),
             )
 
     def goal(self, instance: Instance) -> Goal:
@@ -124,7 +133,7 @@ class _Binding:
 
     def _consent(self, part: ConditionPart, path: KeyPath) -> Condition | None:
         if part.operator == "not_exists":
-            self._note((*path, "operator"), "a consent is something that was said. Write what it has to be.")
+            self._note((*path, "operator"), say("a consent is something that was said. Write what it has to be."))
         return self._condition(part, path, self._profiles, self._events)
 
     def rules(
@@ -182,26 +191,44 @@ class _Binding:
                 return _misplaced(name, dataset)
         if not among:
             kind = "events" if among is self._events else "profiles"
-            return f"'{name}' needs a dataset of kind {kind}. Add one to datasets."
+            return say("'{name}' needs a dataset of kind {kind}. Add one to datasets.", name=name, kind=kind)
         return str(UnknownNameError("field", name, merged_fields(among)))
 
     def _differing(self, name: str, among: Sequence[Dataset]) -> str:
-        kinds = ", ".join(f"{_kind(one.fields[name])} in '{one.name}'" for one in among if name in one.fields)
-        return f"'{name}' is not the same in all datasets: {kinds}. Leave out a dataset, or use another field."
+        there = [
+            say("{kind} in '{dataset}'", kind=_kind(one.fields[name]), dataset=one.name)
+            for one in among
+            if name in one.fields
+        ]
+        return say(
+            "'{name}' is not the same in all datasets: {kinds}. Leave out a dataset, or use another field.",
+            name=name,
+            kinds=join(there, ", "),
+        )
 
     def _shared(self) -> str:
         shared = set.intersection(*(set(dataset.namespaces) for dataset in self._datasets))
-        return " All datasets have " + ", ".join(f"'{name}'" for name in sorted(shared)) + "." if shared else ""
+        names = ", ".join(f"'{name}'" for name in sorted(shared))
+        return say(" All datasets have {names}.", names=names) if shared else ""
 
     def _note(self, path: KeyPath, text: str) -> None:
-        self.problems.append((path, f"{show_path(path)}: {text}"))
+        self.problems.append((path, at_path(show_path(path), text)))
 
 
 def _kind(field: Field) -> str:
-    return f"a list of {field.type}" if field.array else f"{field.type}"
+    holds = HOLDS[field.type]
+    return say("a list of {holds}", holds=holds) if field.array else holds
 
 
 def _misplaced(name: str, dataset: Dataset) -> str:
     if dataset.kind == "profiles":
-        return f"'{name}' is an attribute of '{dataset.name}', not on events. List it under profile_attributes."
-    return f"'{name}' is on the events of '{dataset.name}', not an attribute. Use it in a condition."
+        return say(
+            "'{name}' is an attribute of '{dataset}', not on events. List it under profile_attributes.",
+            name=name,
+            dataset=dataset.name,
+        )
+    return say(
+        "'{name}' is on the events of '{dataset}', not an attribute. Use it in a condition.",
+        name=name,
+        dataset=dataset.name,
+    )

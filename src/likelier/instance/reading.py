@@ -17,6 +17,7 @@ from likelier.documents import Document, read_document, show_path
 from likelier.documents import Path as KeyPath
 from likelier.errors import InstanceError, UsageError, did_you_mean, nearest
 from likelier.instance.parts import MOST_WINDOWS, Instance
+from likelier.phrases import join, say
 
 Problem = tuple[KeyPath, str]
 
@@ -26,9 +27,11 @@ def load_instance(path: Path | str) -> Instance:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise InstanceError(f"There is no file {path}.") from None
+        raise InstanceError(say("There is no file {path}.", path=path)) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InstanceError(f"{path} cannot be read as a text file: {error}.") from None
+        raise InstanceError(
+            say("{path} cannot be read as a text file: {error}.", path=path, error=str(error))
+        ) from None
     return parse_instance(text, str(path))
 
 
@@ -60,17 +63,24 @@ def make_instance(keys: Mapping[str, Any], source: str = "instance") -> Instance
 def refuse(problems: Iterable[Problem], source: str, document: Document | None = None) -> InstanceError:
     """Make one error of all the problems, in the order of the file."""
     found = sorted(problems, key=lambda problem: document.line(problem[0]) if document else 0)
-    told = [f"line {document.line(path)}: {text}" if document else text for path, text in found]
+    told = [join([f"line {document.line(path)}: ", text], "") if document else text for path, text in found]
     pairs = [(show_path(path), text) for path, text in found]
     if len(told) == 1:
-        return InstanceError(f"{source}{', ' if document else ': '}{told[0]}", pairs)
-    return InstanceError("\n  ".join([f"{source} has {len(told)} faults:", *told]), pairs)
+        return InstanceError(join([source, told[0]], ", " if document else ": "), pairs)
+    faults = say("{source} has {count} faults:", source=source, count=len(told))
+    return InstanceError(join([faults, *told], "\n  "), pairs)
 
 
 def _made(keys: Any, source: str, document: Document | None) -> Instance:
     if not isinstance(keys, dict):
-        found = "it is empty" if keys is None else describe(keys)
-        raise InstanceError(f"{source} holds no instance: {found}. It begins with a key, such as `name: Buy again`.")
+        found = say("it is empty") if keys is None else describe(keys)
+        raise InstanceError(
+            say(
+                "{source} holds no instance: {found}. It begins with a key, such as `name: Buy again`.",
+                source=source,
+                found=found,
+            )
+        )
     try:
         return Instance.model_validate(keys)
     except ValidationError as error:
@@ -97,46 +107,55 @@ def _problem(error: ErrorDetails) -> Problem:
     path = error["loc"]
     if error["type"] == "condition":
         path = (*path, error["ctx"]["key"])
-        return path, f"{show_path(path)}: {error['msg']}"
+        return path, at_path(show_path(path), error["ctx"]["said"])
     return path, _SAID.get(error["type"], _unfit)(show_path(path), error)
 
 
 def _unknown(path: str, error: ErrorDetails) -> str:
     *parent, key = error["loc"]
-    return f"{path}: there is no key '{key}' here. {did_you_mean(str(key), _keys(tuple(parent)))}"
+    near = did_you_mean(str(key), _keys(tuple(parent)))
+    return at_path(path, say("there is no key '{key}' here.", key=key), near)
 
 
 def _missing(path: str, error: ErrorDetails) -> str:
-    return f"{path} is missing. {_write(error)}"
+    return say("{path} is missing. {hint}", path=path, hint=_write(error))
 
 
 def _not_listed(path: str, error: ErrorDetails) -> str:
     known = _choices(_field(error["loc"]))
     if not isinstance(error["input"], str):
         return _unfit(path, error)
-    return f"{path}: '{error['input']}' is not known. {did_you_mean(error['input'], known)}"
+    near = did_you_mean(error["input"], known)
+    return at_path(path, say("'{found}' is not known.", found=error["input"]), near)
 
 
 def _empty(path: str, error: ErrorDetails) -> str:
-    return f"{path} is empty. {_write(error)}"
+    return say("{path} is empty. {hint}", path=path, hint=_write(error))
 
 
 def _out_of_range(path: str, error: ErrorDetails) -> str:
     found = error["input"]
-    return f"{path}: {list(found) if isinstance(found, tuple) else found} is out of range. {_write(error)}"
+    shown = str(list(found) if isinstance(found, tuple) else found)
+    return at_path(path, say("{found} is out of range.", found=shown), _write(error))
 
 
 def _told(path: str, error: ErrorDetails) -> str:
-    return f"{path}: {error['msg']}. {_write(error)}"
+    return at_path(path, join([error["ctx"]["said"], "."], ""), _write(error))
 
 
 def _told_of_windows(path: str, error: ErrorDetails) -> str:
-    return f"{path}: {error['msg']}. Write up to {MOST_WINDOWS}, shortest first, such as `window_days: [7, 30, 90]`."
+    hint = say("Write up to {most}, shortest first, such as `window_days: [7, 30, 90]`.", most=MOST_WINDOWS)
+    return at_path(path, join([error["ctx"]["said"], "."], ""), hint)
 
 
 def _unfit(path: str, error: ErrorDetails) -> str:
-    found = "nothing stands here" if error["input"] is None else describe(error["input"])
-    return f"{path}: {found}. {_write(error)}"
+    found = say("nothing stands here") if error["input"] is None else describe(error["input"])
+    return at_path(path, join([found, "."], ""), _write(error))
+
+
+def at_path(path: str, *said: str) -> str:
+    """Say something of a place of the file."""
+    return join([f"{path}:", *(part for part in said if part)])
 
 
 _SAID: Mapping[str, Callable[[str, ErrorDetails], str]] = {
@@ -163,7 +182,7 @@ def _write(error: ErrorDetails) -> str:
     key = next(part for part in reversed(error["loc"]) if isinstance(part, str))
     example = (field.examples or [""])[0]
     shown = example if isinstance(example, str) else json.dumps(example)
-    return f"Write {field.description}, such as `{key}: {shown}`."
+    return say("Write {what}, such as `{key}: {shown}`.", what=field.description, key=key, shown=shown)
 
 
 def _keys(path: KeyPath) -> list[str]:

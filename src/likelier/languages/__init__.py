@@ -68,7 +68,7 @@ class Language:
             said = self._texts.ngettext(phrase.template, phrase.plural, _plural(phrase.values["n"]))
         else:
             said = self._texts.gettext(phrase.template) if phrase.template else ""
-        return self._format.format(said, **phrase.values) if phrase.values else said
+        return self._format.format(said, **phrase.values)
 
     def factor(self, name: str) -> str:
         """Say the name of a factor: what it measures, in this language, of something that has its own name.

@@ -145,8 +145,11 @@ class StitchError(UsageError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"'{name}' is to be stitched, and its datasets hold ids of one namespace only. Take `stitch` out, or add a "
-            "dataset whose rows hold ids of several."
+            say(
+                "'{name}' is to be stitched, and its datasets hold ids of one namespace only. Take `stitch` out, or "
+                "add a dataset whose rows hold ids of several.",
+                name=name,
+            )
         )
 
 

@@ -28,6 +28,7 @@ from likelier.conditions.values import describe
 from likelier.datasets import Field
 from likelier.documents import read_document
 from likelier.errors import ConditionError, UnknownNameError, UsageError, did_you_mean
+from likelier.phrases import say
 from likelier.profiles.rules import (
     EFFECTS,
     NUMERIC_VALUE,
@@ -51,9 +52,9 @@ def load_rule_file(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise UsageError(f"There is no file {path}.") from None
+        raise UsageError(say("There is no file {path}.", path=path)) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read as a text file: {error}.") from None
+        raise UsageError(say("{path} cannot be read as a text file: {error}.", path=path, error=str(error))) from None
     return _keys(read_document(text, str(path)).value, str(path), ("namespace", "description", "rule"), ("rule",))
 
 
@@ -75,10 +76,18 @@ class _Maker:
 
     def rule(self, written: Any, place: str, depth: int) -> Rule:
         if depth > DEEPEST:
-            raise ConditionError(f"{place}: this is nested more than {DEEPEST} levels deep.")
+            raise ConditionError(
+                say("{place}: this is nested more than {deepest} levels deep.", place=place, deepest=DEEPEST)
+            )
         keys = _keys(written, place, tuple(_KINDS))
         if len(keys) != 1:
-            raise ConditionError(f"{place}: a rule is one key; this has {len(keys)}. Join several with all or any.")
+            raise ConditionError(
+                say(
+                    "{place}: a rule is one key; this has {count}. Join several with all or any.",
+                    place=place,
+                    count=len(keys),
+                )
+            )
         (kind, value), *_ = keys.items()
         return _KINDS[kind](self, value, f"{place}.{kind}", depth)
 
@@ -90,7 +99,7 @@ class _Maker:
 
     def _several(self, written: Any, place: str, depth: int) -> list[Rule]:
         if not isinstance(written, list) or not written:
-            raise ConditionError(f"{place}: {describe(written)}. Write a list of rules.")
+            raise ConditionError(say("{place}: {found}. Write a list of rules.", place=place, found=describe(written)))
         return [self.rule(one, f"{place}[{number}]", depth + 1) for number, one in enumerate(written)]
 
     def negation(self, written: Any, place: str, depth: int) -> Rule:
@@ -100,7 +109,7 @@ class _Maker:
         try:
             return read_rule(_text(written, place), self._names)
         except ConditionError as error:
-            raise ConditionError(f"{place}: {error}", error.key) from None
+            raise ConditionError(say("{place}: {error}", place=place, error=str(error)), error.key) from None
 
     def segment(self, written: Any, place: str, _: int) -> Rule:
         return InSegment(self._known("segment", _text(written, place), self._names.segments, place))
@@ -116,7 +125,9 @@ class _Maker:
         keys = _keys(written, place, ("name", "of", "effect", *COMPARING), ("name", "of"))
         effect = keys.get("effect")
         if effect is not None and effect not in EFFECTS:
-            raise ConditionError(f"{place}.effect: {describe(effect)}. Write raises or lowers.", "effect")
+            raise ConditionError(
+                say("{place}.effect: {found}. Write raises or lowers.", place=place, found=describe(effect)), "effect"
+            )
         value = None
         if "operator" in keys:
             first = keys.get("value")
@@ -132,9 +143,11 @@ class _Maker:
         keys = _keys(written, place, ("conditions", "match", "at_least", "last_days"), ("conditions",))
         conditions = keys["conditions"]
         if not isinstance(conditions, list) or not conditions:
-            raise ConditionError(f"{place}.conditions: {describe(conditions)}. Write a list of conditions.")
+            raise ConditionError(
+                say("{place}.conditions: {found}. Write a list of conditions.", place=place, found=describe(conditions))
+            )
         if (match := keys.get("match", "all")) not in ("all", "any"):
-            raise ConditionError(f"{place}.match: {describe(match)}. Write all or any.")
+            raise ConditionError(say("{place}.match: {found}. Write all or any.", place=place, found=describe(match)))
         parts = [
             self._condition(one, f"{place}.conditions[{number}]", self._names.events)
             for number, one in enumerate(conditions)
@@ -156,7 +169,9 @@ class _Maker:
 
     def _known(self, kind: str, name: str, known: Any, place: str) -> str:
         if known is not None and name not in known:
-            raise ConditionError(f"{place}: {UnknownNameError(kind, name, known)}", kind)
+            raise ConditionError(
+                say("{place}: {fault}", place=place, fault=str(UnknownNameError(kind, name, known))), kind
+            )
         return name
 
 
@@ -179,32 +194,54 @@ _KINDS: Mapping[str, Callable[[_Maker, Any, str, int], Rule]] = {
 def _where(field: Field, keys: Mapping[str, Any], place: str) -> Condition:
     ignore_case = keys.get("ignore_case", False)
     if not isinstance(ignore_case, bool):
-        raise ConditionError(f"{place}.ignore_case: {describe(ignore_case)}. Write true or false.", "ignore_case")
+        raise ConditionError(
+            say("{place}.ignore_case: {found}. Write true or false.", place=place, found=describe(ignore_case)),
+            "ignore_case",
+        )
     try:
         return where(field, _text(keys["operator"], f"{place}.operator"), keys.get("value"), ignore_case=ignore_case)
     except ConditionError as error:
-        raise ConditionError(f"{place}.{error.key}: {error}", error.key) from None
+        raise ConditionError(
+            say("{place}.{key}: {error}", place=place, key=error.key, error=str(error)), error.key
+        ) from None
 
 
 def _keys(written: Any, place: str, known: tuple[str, ...], needed: tuple[str, ...] = ()) -> dict[str, Any]:
     if not isinstance(written, dict):
-        raise ConditionError(f"{place}: {describe(written)}. Write one of these keys: {', '.join(known)}.")
+        raise ConditionError(
+            say(
+                "{place}: {found}. Write one of these keys: {known}.",
+                place=place,
+                found=describe(written),
+                known=", ".join(known),
+            )
+        )
     for key in written:
         if key not in known:
-            raise ConditionError(f"{place}: there is no key '{key}' here. {did_you_mean(str(key), known)}", str(key))
+            raise ConditionError(
+                say(
+                    "{place}: there is no key '{key}' here. {hint}",
+                    place=place,
+                    key=key,
+                    hint=did_you_mean(str(key), known),
+                ),
+                str(key),
+            )
     for key in needed:
         if written.get(key) is None:
-            raise ConditionError(f"{place}: the key '{key}' is missing.", key)
+            raise ConditionError(say("{place}: the key '{key}' is missing.", place=place, key=key), key)
     return written
 
 
 def _text(written: Any, place: str) -> str:
     if not isinstance(written, str):
-        raise ConditionError(f"{place}: {describe(written)}. Write a text.")
+        raise ConditionError(say("{place}: {found}. Write a text.", place=place, found=describe(written)))
     return written
 
 
 def _count(written: Any, place: str) -> int:
     if isinstance(written, bool) or not isinstance(written, int) or written < 1:
-        raise ConditionError(f"{place}: {describe(written)}. Write a whole number of at least 1.")
+        raise ConditionError(
+            say("{place}: {found}. Write a whole number of at least 1.", place=place, found=describe(written))
+        )
     return written

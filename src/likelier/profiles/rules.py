@@ -92,7 +92,7 @@ class FactorActs(Fact):
 
     def __post_init__(self) -> None:
         if isinstance(self.value, Exists | Not):
-            raise ConditionError("A factor always has a value: compare it, or leave this out.", "operator")
+            raise ConditionError(say("A factor always has a value: compare it, or leave this out."), "operator")
 
     def words(self) -> str:
         said = {
@@ -127,9 +127,18 @@ class Did(Fact):
 
     def __post_init__(self) -> None:
         if self.at_least < 1:
-            raise ConditionError(f"'at least {self.at_least} times' is no count. Write 1 or more.", "at_least")
+            raise ConditionError(
+                say("'at least {at_least} times' is no count. Write 1 or more.", at_least=self.at_least), "at_least"
+            )
         if self.last_days is not None and not 1 <= self.last_days <= MOST_DAYS:
-            raise ConditionError(f"{self.last_days} days are no span. Write 1 to {MOST_DAYS}.", "last_days")
+            raise ConditionError(
+                say(
+                    "{last_days} days are no span. Write 1 to {most_days}.",
+                    last_days=self.last_days,
+                    most_days=MOST_DAYS,
+                ),
+                "last_days",
+            )
 
     def words(self) -> str:
         said = [say("had an event where {condition}", condition=self.condition.words())]

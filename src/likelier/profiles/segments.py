@@ -19,6 +19,7 @@ from ibis.expr.types import BooleanValue, Table
 from likelier.conditions.condition import And, Condition, Or
 from likelier.datasets import FieldType
 from likelier.errors import UsageError
+from likelier.phrases import say
 from likelier.profiles.rules import AttributeIs, Did, Fact, FactorActs, InSegment, Rule, ScoreIs, facts
 from likelier.timespan import DAY
 
@@ -55,7 +56,13 @@ class Evaluation:
         self._segments = _needed(rules, segments)
         asked = list(dict.fromkeys(fact for rule in (*rules, *self._segments.values()) for fact in facts(rule)))
         if len(asked) > MOST_FACTS:
-            raise UsageError(f"This asks {len(asked)} things of a person; {MOST_FACTS} are the most.")
+            raise UsageError(
+                say(
+                    "This asks {count} things of a person; {most_facts} are the most.",
+                    count=len(asked),
+                    most_facts=MOST_FACTS,
+                )
+            )
         self._answers = list(_answers(people, asked))
         self._found = self._joined(self._candidates(rules) if among is None else among)
 
@@ -227,7 +234,9 @@ def _needed(rules: Sequence[Rule], segments: Mapping[str, Rule]) -> dict[str, Ru
     def enter(name: str) -> None:
         if name in under_way:
             circle = " -> ".join(f"'{one}'" for one in (*under_way[under_way.index(name) :], name))
-            raise UsageError(f"These segments refer to each other in a circle: {circle}. Take one reference out.")
+            raise UsageError(
+                say("These segments refer to each other in a circle: {circle}. Take one reference out.", circle=circle)
+            )
         under_way.append(name)
         visit(segments[name])
         under_way.pop()

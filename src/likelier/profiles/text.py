@@ -26,6 +26,7 @@ from likelier.conditions.operations import Denial, OnField
 from likelier.conditions.text import RESERVED, Reader, Token, unquoted, write_claim, write_condition, write_path
 from likelier.datasets import Field
 from likelier.errors import ConditionError, UnknownNameError
+from likelier.phrases import say
 from likelier.profiles.rules import (
     EFFECTS,
     NUMERIC_VALUE,
@@ -145,7 +146,7 @@ class _RuleReader(Reader):
         return score_is(instance, token.text.lower(), lambda asked: self._comparison(token, asked))
 
     def _factor(self) -> Rule:
-        factor = self._text("the factor's name in quotes")
+        factor = self._text(say("the factor's name in quotes"))
         instance = self._of()
         effect: Effect | None = next((effect for effect in EFFECTS if self._skip(effect)), None)
         token, value = self._token, self._factor_value()
@@ -177,7 +178,7 @@ class _RuleReader(Reader):
 
     def _did_so(self) -> Rule:
         if self._token.text != "(":
-            raise ConditionError(f"{self._token}: expected '(' and a condition on an event.")
+            raise ConditionError(say("{token}: expected '(' and a condition on an event.", token=str(self._token)))
         self._fields, self._inside_did = self._names.events, True
         condition = self._bracket()
         self._fields, self._inside_did = self._names.attributes, False
@@ -204,34 +205,36 @@ class _RuleReader(Reader):
 
     def _segment(self) -> Rule:
         self._expect("segment")
-        token, segment = self._token, self._text("the segment's name in quotes")
+        token, segment = self._token, self._text(say("the segment's name in quotes"))
         self._known("segment", segment, self._names.segments, token)
         return InSegment(segment)
 
     def _of(self) -> str:
         self._expect("of")
-        token, instance = self._token, self._text("the instance's name in quotes")
+        token, instance = self._token, self._text(say("the instance's name in quotes"))
         self._known("instance", instance, self._names.instances, token)
         return instance
 
     def _known(self, kind: str, name: str, known: Collection[str] | None, token: Token) -> None:
         if known is not None and name not in known:
-            raise ConditionError(f"{token}: {UnknownNameError(kind, name, known)}", kind)
+            raise ConditionError(
+                say("{token}: {fault}", token=str(token), fault=str(UnknownNameError(kind, name, known))), kind
+            )
 
     def _expect(self, word: str) -> None:
         if not self._skip(word):
-            raise ConditionError(f"{self._token}: expected '{word}'.")
+            raise ConditionError(say("{token}: expected '{word}'.", token=str(self._token), word=word))
 
     def _text(self, what: str) -> str:
         token = self._next()
         if token.kind != "text":
-            raise ConditionError(f"{token}: expected {what}.")
+            raise ConditionError(say("{token}: expected {what}.", token=str(token), what=what))
         return unquoted(token)
 
     def _count(self) -> int:
         token = self._next()
         if token.kind != "number" or not token.text.isascii() or not token.text.isdigit() or int(token.text) < 1:
-            raise ConditionError(f"{token}: expected a whole number of at least 1.")
+            raise ConditionError(say("{token}: expected a whole number of at least 1.", token=str(token)))
         return int(token.text[:9])
 
 
@@ -241,7 +244,7 @@ def _at(token: Token) -> Iterator[None]:
     try:
         yield
     except ConditionError as error:
-        raise ConditionError(f"{token}: {error}", error.key) from None
+        raise ConditionError(say("{token}: {error}", token=str(token), error=str(error)), error.key) from None
 
 
 _FACTS: Mapping[str, Callable[[_RuleReader], Rule]] = {

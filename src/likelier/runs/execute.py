@@ -257,8 +257,12 @@ def _refuse_endless_attempts(run: Run, bench: Bench) -> None:
     if run.lease and run.lease.attempt > bench.attempts:
         stage = run.progress.stage if run.progress else "first"
         raise StorageError(
-            f"The process died {bench.attempts} times in the {stage} stage, the last time without a word. "
-            "Often the machine has too little memory."
+            say(
+                "The process died {attempts} times in the {stage} stage, the last time without a word. "
+                "Often the machine has too little memory.",
+                attempts=bench.attempts,
+                stage=stage,
+            )
         )
 
 
@@ -316,7 +320,7 @@ def _with_champion(inputs: Any, run: Run, folder: Path, bench: Bench) -> Any:
         shutil.rmtree(coming, ignore_errors=True)
         coming.mkdir()
         if not fetch_scorer(bench.lake, run.instance_id, plan["run"], coming):
-            raise StorageError(f"The model of run {plan['run'][:8]}, which this run is to use, is gone.")
+            raise StorageError(say("The model of run {plan}, which this run is to use, is gone.", plan=plan["run"][:8]))
         coming.rename(champion)
     as_of = dt.datetime.fromisoformat(plan["as_of"])
     return bench.stages.with_champion(inputs, as_of=as_of, due=plan["due"], stale=plan["stale"])

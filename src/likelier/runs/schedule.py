@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from likelier.errors import UsageError
+from likelier.phrases import say
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 HOUR = 6
@@ -33,11 +34,13 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.every not in ("weekly", "monthly"):
-            raise UsageError(f"A schedule is weekly or monthly, not '{self.every}'.")
+            raise UsageError(say("A schedule is weekly or monthly, not '{every}'.", every=self.every))
         if self.weekday not in WEEKDAYS:
-            raise UsageError(f"'{self.weekday}' is no weekday. Write one of {', '.join(WEEKDAYS)}.")
+            raise UsageError(
+                say("'{weekday}' is no weekday. Write one of {known}.", weekday=self.weekday, known=", ".join(WEEKDAYS))
+            )
         if not 1 <= self.day <= 31 or not 0 <= self.hour <= 23:
-            raise UsageError("A schedule's day is 1 to 31 and its hour 0 to 23.")
+            raise UsageError(say("A schedule's day is 1 to 31 and its hour 0 to 23."))
         _zone(self.time_zone)
 
     @classmethod
@@ -81,4 +84,4 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UsageError(f"'{name}' is no time zone. Write it as Europe/Berlin.") from None
+        raise UsageError(say("'{name}' is no time zone. Write it as Europe/Berlin.", name=name)) from None

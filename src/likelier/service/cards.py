@@ -6,6 +6,7 @@ from pathlib import Path
 
 from likelier.errors import LikelierError, UsageError
 from likelier.insights.cards import Card, card, card_page, markdown
+from likelier.phrases import say
 from likelier.runs.records import Run
 from likelier.service.files import whole_file
 from likelier.service.instances import whole_instance
@@ -23,7 +24,9 @@ def write_card(workspace: Workspace, name: str, run_id: str | None, path: Path) 
     """Write the card of a run's model: of the run named, else of the latest that gave scores; `.html` or `.md`."""
     write = WRITTEN.get(path.suffix.lower())
     if write is None:
-        raise UsageError(f"'{path.name}' names no form of a card. End it in {' or '.join(WRITTEN)}.")
+        raise UsageError(
+            say("'{name}' names no form of a card. End it in {known}.", name=path.name, known=" or ".join(WRITTEN))
+        )
     run, drawn = model_card(workspace, name, run_id)
     with whole_file(path) as file:
         file.write(write(drawn).encode())
@@ -38,7 +41,7 @@ def model_card(workspace: Workspace, name: str, run_id: str | None = None) -> tu
         instance = stored.get(connection, run.instance_id)
         asked = whole_instance(connection, instance, run.version)
     if insights is None:
-        raise UsageError(f"Run {run.id[:8]} came to no model.")
+        raise UsageError(say("Run {id} came to no model.", id=run.id[:8]))
     found = performance(workspace, run.instance_id)["runs"]
     came = next((each for each in found if each["run"] == run.id), None)
     slices = []

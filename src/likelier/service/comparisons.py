@@ -12,6 +12,7 @@ from ibis.expr.types import Table
 
 from likelier.datasets import FieldType
 from likelier.errors import UsageError
+from likelier.phrases import say
 from likelier.profiles.comparison import Measure, differences, shares_of_values
 from likelier.profiles.segments import People, current_attributes, everybody
 from likelier.service.scene import Scene, opened_scene
@@ -27,7 +28,15 @@ def overlap(workspace: Workspace, first: str, second: str) -> dict[str, Any]:
     with opened_scene(workspace) as scene:
         one, other = scene.find(first), scene.find(second)
         if one.namespace != other.namespace:
-            raise UsageError(f"'{one.name}' is about {one.namespace} and '{other.name}' about {other.namespace}.")
+            raise UsageError(
+                say(
+                    "'{name}' is about {namespace} and '{other_name}' about {other_namespace}.",
+                    name=one.name,
+                    namespace=one.namespace,
+                    other_name=other.name,
+                    other_namespace=other.namespace,
+                )
+            )
         counts = scene.current(one), scene.current(other)
         mine, theirs = (scene.snapshot(*pair) for pair in zip((one, other), counts, strict=True))
         both = mine.semi_join(theirs, "id")

@@ -12,6 +12,7 @@ from likelier.access.audit import record
 from likelier.access.identity import Actor
 from likelier.errors import UsageError
 from likelier.instance import Instance, make_instance
+from likelier.phrases import say
 from likelier.runs.records import Run
 from likelier.service.instances import (
     Edit,
@@ -66,7 +67,7 @@ def finish_draft(
     with workspace.store.write() as connection:
         draft = read_at(connection, instance_id, was)
         _refuse_finished(draft)
-        wanted = make_instance({**(draft.draft or {}), "name": draft.name}, f"draft '{draft.name}'")
+        wanted = make_instance({**(draft.draft or {}), "name": draft.name}, say("draft '{name}'", name=draft.name))
         finished = _finish(connection, workspace, actor, draft, wanted)
         return finished, queue_run(connection, workspace, actor, finished)
 
@@ -112,4 +113,4 @@ def _name(connection: Connection, document: Mapping[str, Any], draft: stored.Ins
 
 def _refuse_finished(instance: stored.Instance) -> None:
     if instance.status is not Status.DRAFT:
-        raise UsageError(f"'{instance.name}' is no draft.")
+        raise UsageError(say("'{name}' is no draft.", name=instance.name))

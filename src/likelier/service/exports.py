@@ -39,6 +39,7 @@ from likelier.access.audit import Thing, record
 from likelier.access.identity import SCHEDULER, Actor
 from likelier.errors import LikelierError, StorageError, UsageError
 from likelier.exports import postgresql, webhook
+from likelier.phrases import say
 from likelier.runs.records import Run, scores_table
 from likelier.service.files import whole_file
 from likelier.service.runs import find_published
@@ -70,17 +71,21 @@ class Destination:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
-            raise UsageError(f"'{self.mode}' is no way to fill a table. Write replace or upsert.")
+            raise UsageError(say("'{mode}' is no way to fill a table. Write replace or upsert.", mode=self.mode))
         if not _is_url(self.url) or not (self.table or "").isprintable():
-            raise UsageError(f"'{self.url}' is no destination.")
+            raise UsageError(say("'{url}' is no destination.", url=self.url))
         if self.url.startswith("$"):  # what it is turns out when the variable is read
             return
         if (self.table is not None) != self.is_database:
-            raise UsageError("A table goes with postgresql://..., and that with a table.")
+            raise UsageError(say("A table goes with postgresql://..., and that with a table."))
         if not self.is_database and not self.is_web and self.format not in FORMATS:
             endings = ", ".join(f".{name}" for name in FORMATS)
             raise UsageError(
-                f"'{self.place}' is no destination: a file ends in {endings}; or give postgresql:// or https://."
+                say(
+                    "'{place}' is no destination: a file ends in {endings}; or give postgresql:// or https://.",
+                    place=self.place,
+                    endings=endings,
+                )
             )
 
     @property
@@ -112,30 +117,40 @@ class Destination:
         """Refuse to be kept with a password in it."""
         found = urlsplit(self.url).password
         if found and not found.startswith("$"):
-            raise UsageError("A destination that is kept holds no password: put it into a variable and write ${NAME}.")
+            raise UsageError(
+                say("A destination that is kept holds no password: put it into a variable and write ${{NAME}}.")
+            )
 
     def confined(self, folder: str) -> Destination:
         """Give it as somebody elsewhere may name it, files below a folder; refuse what only this machine may do."""
         names = string.Template(self.url).get_identifiers()
         if others := [name for name in names if not name.startswith(FOR_EXPORTS)]:
             raise UsageError(
-                f"The variable {others[0]} is not for exports: its name does not begin with {FOR_EXPORTS}."
+                say(
+                    "The variable {variable} is not for exports: its name does not begin with {for_exports}.",
+                    variable=others[0],
+                    for_exports=FOR_EXPORTS,
+                )
             )
         if ".." in self.url:
-            raise UsageError("A destination holds no '..' here.")
+            raise UsageError(say("A destination holds no '..' here."))
         if self.url.startswith("$") or self.is_database or self.is_web or self.scheme in OBJECT_STORES:
             return self
         if self.scheme or Path(self.url).is_absolute():
-            raise UsageError(f"'{self.place}' cannot be written from here. Write a name, such as members.csv.")
+            raise UsageError(
+                say("'{place}' cannot be written from here. Write a name, such as members.csv.", place=self.place)
+            )
         if not folder:
-            raise UsageError("No files can be written from here: the server has no LIKELIER_EXPORT_FOLDER.")
+            raise UsageError(say("No files can be written from here: the server has no LIKELIER_EXPORT_FOLDER."))
         return Destination(str(Path(folder) / self.url), self.table, self.mode)
 
     def resolved(self) -> Destination:
         try:
             url = string.Template(self.url).substitute(os.environ)
         except (KeyError, ValueError) as error:
-            raise UsageError(f"The destination names {error}, which is no variable of the environment.") from None
+            raise UsageError(
+                say("The destination names {error}, which is no variable of the environment.", error=str(error))
+            ) from None
         return Destination(url, self.table, self.mode)
 
 
@@ -156,7 +171,7 @@ class Asked:
 
     def __post_init__(self) -> None:
         if (self.segment is None) == (self.instance is None):
-            raise UsageError("Say what is delivered: a segment, or the scores of an instance.")
+            raise UsageError(say("Say what is delivered: a segment, or the scores of an instance."))
 
 
 def export_once(workspace: Workspace, actor: Actor, asked: Asked, destination: Destination) -> dict[str, Any]:
@@ -204,7 +219,7 @@ def _begun(deliver: Callable[[Callable[[Delivery], None]], Any]) -> dict[str, An
 
 def _keep(workspace: Workspace, actor: Actor, name: str, asked: Asked, destination: Destination) -> None:
     if not name.strip() or not name.isprintable():
-        raise UsageError(f"'{name}' is no name for an export.")
+        raise UsageError(say("'{name}' is no name for an export.", name=name))
     destination.refuse_secrets()
     with opened_scene(workspace) as scene:
         segment_id = scene.find(asked.segment).id if asked.segment else None
@@ -362,7 +377,7 @@ def _send(workspace: Workspace, destination: Destination, key: str, rows: pa.Rec
     if destination.is_web:
         secret = workspace.settings.webhook_secret
         if not secret:
-            raise UsageError("A webhook's batches are signed: set LIKELIER_WEBHOOK_SECRET.")
+            raise UsageError(say("A webhook's batches are signed: set LIKELIER_WEBHOOK_SECRET."))
         return webhook.deliver(destination.url, secret, key, rows)
     if destination.is_database:
         assert destination.table is not None
@@ -383,7 +398,7 @@ def _send(workspace: Workspace, destination: Destination, key: str, rows: pa.Rec
                 str(file_here), path, source_filesystem=pyarrow.fs.LocalFileSystem(), destination_filesystem=filesystem
             )
         except (OSError, pa.ArrowException) as error:
-            raise StorageError(f"'{destination.place}' cannot be written.") from error
+            raise StorageError(say("'{place}' cannot be written.", place=destination.place)) from error
         return count
 
 

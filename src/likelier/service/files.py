@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from likelier.errors import StorageError
+from likelier.phrases import say
 
 
 @contextmanager
@@ -20,6 +21,6 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             yield file
         beside.replace(path)
     except OSError as error:
-        raise StorageError(f"'{path}' cannot be written: {error.strerror}.") from error
+        raise StorageError(say("'{path}' cannot be written: {error}.", path=path, error=error.strerror)) from error
     finally:
         beside.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from likelier.conditions.condition import all_of, any_of
 from likelier.datasets import open_dataset
 from likelier.errors import UsageError
 from likelier.instance import ask
+from likelier.phrases import say
 from likelier.profiles import segments as evaluation
 from likelier.profiles.holdout import Effect, Side, effect, is_kept_back, people_needed, smallest_visible
 from likelier.profiles.rules import Did, Rule, facts
@@ -50,11 +51,15 @@ def begin_hold_out(
     The outcome is the goal of an instance, or an expression of `did (...)` with the days it may take.
     """
     if not LEAST <= percent <= MOST:
-        raise UsageError(f"{percent:g} % cannot be kept back. Choose {LEAST} to {MOST}.")
+        raise UsageError(
+            say("{percent:g} % cannot be kept back. Choose {least} to {most}.", percent=percent, least=LEAST, most=MOST)
+        )
     with opened_scene(workspace) as scene:
         segment = scene.find(name)
         if stored.find_hold_out(scene.connection, segment.id):
-            raise UsageError(f"'{segment.name}' has a hold-out already. End it first: segments hold-out --end.")
+            raise UsageError(
+                say("'{name}' has a hold-out already. End it first: segments hold-out --end.", name=segment.name)
+            )
         rule, days = _outcome(scene, segment, instance, outcome, window_days)
         count = scene.current(segment)
         members = scene.snapshot(segment, count)
@@ -124,15 +129,15 @@ def _outcome(
     scene: Scene, segment: Segment, instance: str | None, outcome: str | None, window_days: int | None
 ) -> tuple[Rule, int]:
     if (instance is None) == (outcome is None):
-        raise UsageError("Say what the outcome is in one way: an instance, whose goal it is, or an expression.")
+        raise UsageError(say("Say what the outcome is in one way: an instance, whose goal it is, or an expression."))
     if instance is not None:
         rule, days = _goal(scene, instance)
         return rule, window_days or days
     if window_days is None or window_days < 1:
-        raise UsageError("Say within how many days the outcome may come, 1 or more.")
+        raise UsageError(say("Say within how many days the outcome may come, 1 or more."))
     _, rule = scene.bound(Wanted(text=outcome, namespace=segment.namespace))
     if not all(isinstance(fact, Did) and fact.last_days is None for fact in facts(rule)):
-        raise UsageError("An outcome is what people do: did (...), without 'in the last ... days'.")
+        raise UsageError(say("An outcome is what people do: did (...), without 'in the last ... days'."))
     return rule, window_days
 
 
@@ -158,7 +163,7 @@ def _keep_cohort(scene: Scene, segment: Segment, begun: HoldOut, members: ibis.T
 def _found(scene: Scene, segment: Segment) -> HoldOut:
     found = stored.find_hold_out(scene.connection, segment.id)
     if found is None:
-        raise UsageError(f"'{segment.name}' has no hold-out. Begin one: likelier segments hold-out.")
+        raise UsageError(say("'{name}' has no hold-out. Begin one: likelier segments hold-out.", name=segment.name))
     return found
 
 

@@ -12,6 +12,7 @@ from likelier.identity import cuts
 from likelier.identity.components import MOST_LINKED
 from likelier.identity.graph import Around, around
 from likelier.identity.links import node, parted
+from likelier.phrases import say
 from likelier.service.profiles import engine_when_needed, find_profile
 from likelier.service.workspace import Workspace
 
@@ -41,7 +42,15 @@ def cut_link(
     pair = (min(names), max(names))
     found = _around(workspace, *one)
     if pair not in found.links:
-        raise UsageError(f"{one[0]} {one[1]} and {other[0]} {other[1]} were never seen together: there is no link.")
+        raise UsageError(
+            say(
+                "{namespace} {id} and {other_namespace} {other_id} were never seen together: there is no link.",
+                namespace=one[0],
+                id=one[1],
+                other_namespace=other[0],
+                other_id=other[1],
+            )
+        )
     if cut != (pair in found.cut):
         now, number = workspace.clock(), workspace.new_id()
         if cut:

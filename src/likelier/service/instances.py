@@ -19,6 +19,7 @@ from likelier.access.identity import Actor
 from likelier.datasets import open_dataset
 from likelier.errors import UnknownNameError, UsageError
 from likelier.instance import Instance, ask, make_instance
+from likelier.phrases import say
 from likelier.runs.records import Run
 from likelier.runs.schedule import Schedule
 from likelier.service import deleted
@@ -73,9 +74,9 @@ def edit_instance(
     with workspace.store.write() as connection:
         found = read_at(connection, instance_id, was)
         if found.status is Status.DRAFT:
-            raise UsageError(f"'{found.name}' is a draft: finish it first.")
+            raise UsageError(say("'{name}' is a draft: finish it first.", name=found.name))
         whole = whole_instance(connection, found)
-        wanted = make_instance({**whole.dump(), **(edit.asked or {})}, f"instance '{found.name}'")
+        wanted = make_instance({**whole.dump(), **(edit.asked or {})}, say("instance '{name}'", name=found.name))
         if wanted.definition_hash != whole.definition_hash:
             refuse_unfit(workspace, wanted)
         return _change(connection, workspace, actor, found, wanted, edit)
@@ -94,7 +95,7 @@ def undo_edit(workspace: Workspace, actor: Actor, instance_id: str, *, was: int 
         status, timing = before.pop("status", None), before.pop("timing", None)
         whole = whole_instance(connection, found)
         earlier = {key: value for key, value in {**whole.dump(), **before}.items() if value is not None}
-        wanted = make_instance(earlier, f"instance '{found.name}'")
+        wanted = make_instance(earlier, say("instance '{name}'", name=found.name))
         if wanted.definition_hash != whole.definition_hash:
             refuse_unfit(workspace, wanted)
         edit = Edit(status=Status(status) if status else None, timing=timing)
@@ -106,7 +107,7 @@ def _before_last_edit(connection: Connection, instance: stored.Instance) -> dict
     of_instance = audit.Filter(object_type="instance", object_id=instance.id)
     last = next((entry for entry in audit.every(connection, of_instance, 20) if entry.action in _CHANGES), None)
     if instance.status is Status.DRAFT or last is None or last.action != "instance.edit":
-        raise UsageError(f"'{instance.name}' was not edited: there is nothing to undo.")
+        raise UsageError(say("'{name}' was not edited: there is nothing to undo.", name=instance.name))
     return dict(last.before or {})
 
 
@@ -168,7 +169,7 @@ def refuse_unfit(workspace: Workspace, instance: Instance) -> None:
 def whole_instance(connection: Connection, instance: stored.Instance, version: int | None = None) -> Instance:
     """Join an instance with one version of its definition, the newest unless told."""
     definition = stored.definition(connection, instance.id, version or instance.version)
-    return make_instance({**definition, **life_of(instance)}, f"instance '{instance.name}'")
+    return make_instance({**definition, **life_of(instance)}, say("instance '{name}'", name=instance.name))
 
 
 def free_name(connection: Connection, name: str) -> str:
@@ -244,7 +245,7 @@ def _change(
     asks_the_same = whole.definition_hash == wanted.definition_hash
     status = edit.status or found.status
     if status is Status.DRAFT:
-        raise UsageError(f"'{found.name}' is finished, and cannot be a draft again.")
+        raise UsageError(say("'{name}' is finished, and cannot be a draft again.", name=found.name))
     if asks_the_same and life_of(found) == life_of(wanted) and status == found.status and edit.timing is None:
         return found
     timing = _timing(connection, found)
@@ -299,7 +300,7 @@ def read_at(connection: Connection, instance_id: str, was: int | None) -> stored
     found = stored.get(connection, instance_id)
     if was is not None and was != found.revision:
         raise stored.EditedMeanwhileError(
-            f"'{found.name}' was changed by somebody else meanwhile. Read it again, then edit."
+            say("'{name}' was changed by somebody else meanwhile. Read it again, then edit.", name=found.name)
         )
     return found
 

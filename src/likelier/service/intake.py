@@ -17,6 +17,7 @@ from likelier.access.identity import Actor
 from likelier.errors import LikelierError, TransientError, UsageError
 from likelier.events.ingest import IngestResult
 from likelier.events.stream import Counts, Sent, append_lines, tidy
+from likelier.phrases import say
 from likelier.service.data import known_ids, note_ingest
 from likelier.service.workspace import Workspace
 
@@ -112,7 +113,7 @@ class Intake:
             return [error] * len(requests)
         except Exception:
             log.exception("A batch of events for a dataset failed")
-            return [TransientError("The events could not be written. Send them again.")] * len(requests)
+            return [TransientError(say("The events could not be written. Send them again."))] * len(requests)
 
     def _append(self, name: str, requests: Sequence[Request]) -> Sequence[Counts]:
         work = self._workspace

@@ -19,6 +19,7 @@ from likelier.identity.graph import MOST_SHOWN, around, rows_of
 from likelier.identity.links import node
 from likelier.instance import Instance
 from likelier.lake import Lake
+from likelier.phrases import say
 from likelier.profiles.published import fetch_scorer, find_scores
 from likelier.runs.records import Run
 from likelier.service.instances import whole_instance
@@ -52,12 +53,19 @@ def score_now(
         found = stored.get(connection, instance_name)
         run = records.published(connection, found.id)
         if run is None:
-            raise UsageError(f"'{found.name}' has no scores yet. Run it: likelier run.")
+            raise UsageError(say("'{name}' has no scores yet. Run it: likelier run.", name=found.name))
         asked = whole_instance(connection, found, run.version)
     if not found.profile_enabled:
-        raise UsageError(f"'{found.name}' keeps its scores off the profiles: its profile toggle is off.")
+        raise UsageError(say("'{name}' keeps its scores off the profiles: its profile toggle is off.", name=found.name))
     if namespace != asked.namespace and not asked.stitch:
-        raise UsageError(f"'{found.name}' scores people by their {asked.namespace}, not by their {namespace}.")
+        raise UsageError(
+            say(
+                "'{name}' scores people by their {namespace}, not by their {other_namespace}.",
+                name=found.name,
+                namespace=asked.namespace,
+                other_namespace=namespace,
+            )
+        )
     datasets = [open_dataset(workspace.lake, name) for name in asked.datasets]
     moment = as_of or _newest_midnight(workspace, datasets)
     scorer = _scorer(workspace.lake, run, asked, datasets)
@@ -117,7 +125,12 @@ def _stitched(
 
         found = around(find, node(*asked), cut_links(workspace.lake), before)
         if len(found.ids) >= MOST_SHOWN:
-            raise UsageError(f"{MOST_SHOWN} ids and more are linked with it. Look at them: likelier links show.")
+            raise UsageError(
+                say(
+                    "{most_shown} ids and more are linked with it. Look at them: likelier links show.",
+                    most_shown=MOST_SHOWN,
+                )
+            )
         stands = found.stands(namespace)
         if stands is None:
             return asked[1], {}
@@ -156,7 +169,12 @@ def _load(
 
     with tempfile.TemporaryDirectory(prefix="likelier-") as name:
         if not fetch_scorer(lake, run.instance_id, run.id, Path(name)):
-            raise UsageError(f"'{run.instance}' was last run before models were kept. Run it again: likelier run.")
+            raise UsageError(
+                say(
+                    "'{instance}' was last run before models were kept. Run it again: likelier run.",
+                    instance=run.instance,
+                )
+            )
         return Scorer.load(Path(name), asked, datasets, schemas, _engine())
 
 

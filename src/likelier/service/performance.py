@@ -22,6 +22,7 @@ from likelier.insights import words
 from likelier.insights.performance import of_run
 from likelier.insights.slices import by_value
 from likelier.instance import Instance
+from likelier.phrases import say
 from likelier.profiles.segments import current_attributes
 from likelier.service.outcomes import Scoring, look_again, outcome_of, room, scorings
 from likelier.service.runs import find_run
@@ -71,7 +72,7 @@ def performance(
     if by is not None:
         chosen = [each for each in found if each.run.id in known and wanted in (None, each.run.id)]
         if not chosen:
-            raise UsageError("No outcome is known yet, so there is nothing to tell apart by an attribute.")
+            raise UsageError(say("No outcome is known yet, so there is nothing to tell apart by an attribute."))
         told["slices"] = _sliced(workspace, chosen[-1], known[chosen[-1].run.id], by)
     return told
 

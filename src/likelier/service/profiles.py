@@ -12,6 +12,7 @@ from typing import Any
 from likelier.backend import Engine
 from likelier.datasets import list_datasets, publish_rows
 from likelier.errors import UnknownNameError, UsageError
+from likelier.phrases import say
 from likelier.profiles.profile import activity, attributes, identities, last_events, together, traces
 from likelier.profiles.published import find_scores, withdraw
 from likelier.runs.records import Run
@@ -67,7 +68,11 @@ def find_profile(
             "events": last_events(seen),
         }
     if not (told["identities"] or scores):
-        raise UnknownPersonError(f"Nothing is known of '{identity}' in the namespace {namespace}.")
+        raise UnknownPersonError(
+            say(
+                "Nothing is known of '{identity}' in the namespace {namespace}.", identity=identity, namespace=namespace
+            )
+        )
     return told
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from likelier.errors import UsageError
 from likelier.insights.reports import report
+from likelier.phrases import say
 from likelier.runs.records import Run
 from likelier.service.files import whole_file
 from likelier.service.runs import details, find_run
@@ -44,10 +45,17 @@ def told_run(connection: Connection, name: str, run_id: str | None) -> Run:
     if run_id:
         run = find_run(connection, run_id)
         if run.instance_id != instance.id:
-            raise UsageError(f"Run {run.id[:8]} is one of '{run.instance}', not of '{instance.name}'.")
+            raise UsageError(
+                say(
+                    "Run {id} is one of '{instance}', not of '{name}'.",
+                    id=run.id[:8],
+                    instance=run.instance,
+                    name=instance.name,
+                )
+            )
         return run
     ended = [run for run in records.history(connection, instance_id=instance.id) if not run.state.active]
     published = next((run for run in ended if run.scored is not None), None)
     if found := published or next(iter(ended), None):
         return found
-    raise UsageError(f"'{instance.name}' was not run yet. Run it: likelier run.")
+    raise UsageError(say("'{name}' was not run yet. Run it: likelier run.", name=instance.name))

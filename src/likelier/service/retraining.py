@@ -60,7 +60,9 @@ def roll_back(workspace: Workspace, actor: Actor, name: str) -> Run:
         models = models_of(connection, instance.id, instance.version)
         now, before = next(models, None), next(models, None)
         if before is None or not has_scorer(workspace.lake, instance.id, before.id):
-            raise UsageError(f"'{instance.name}' has no earlier model of its present definition to roll back to.")
+            raise UsageError(
+                say("'{name}' has no earlier model of its present definition to roll back to.", name=instance.name)
+            )
         told = {"from": now.id if now else None, "to": before.id}
         record(connection, actor, "instance.roll_back", thing(instance), now=workspace.clock(), after=told)
     return start_run(workspace, actor, instance, as_of=None, seed=before.seed, wish=before.id)

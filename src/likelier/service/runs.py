@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from likelier.access.audit import Thing, record
 from likelier.access.identity import Actor
 from likelier.errors import LikelierError, UnknownNameError, UsageError
+from likelier.phrases import say
 from likelier.runs.owners import is_gone, this_process
 from likelier.runs.records import Run, State
 from likelier.service.workspace import Workspace
@@ -40,7 +41,7 @@ def start_run(
     One that was left behind by a process that is gone, and would give something else, is cancelled.
     """
     if instance.status is Status.DRAFT:
-        raise UsageError(f"'{instance.name}' is a draft: finish it first.")
+        raise UsageError(say("'{name}' is a draft: finish it first.", name=instance.name))
     wanted = _wanted(workspace, actor, instance, as_of, seed, wish)
     with workspace.store.write() as connection:
         if queued := _queued(connection, workspace, actor, wanted):
@@ -80,7 +81,7 @@ def find_run(connection: Connection, run_id: str) -> Run:
     """Find a run by its id, or by enough of its beginning."""
     found = records.beginning_with(connection, run_id) if run_id else []
     if len(found) > 1:
-        raise UsageError(f"Several runs begin with '{run_id}'. Write more of the id.")
+        raise UsageError(say("Several runs begin with '{run_id}'. Write more of the id.", run_id=run_id))
     if not found:
         recent = [run.id for run in records.history(connection, limit=5)]
         raise UnknownNameError("run", run_id, recent)
@@ -92,9 +93,16 @@ def find_published(connection: Connection, name: str, run_id: str | None = None)
     instance = stored.get(connection, name)
     run = find_run(connection, run_id) if run_id else records.published(connection, instance.id)
     if run is None:
-        raise UsageError(f"'{instance.name}' has no scores yet. Run it: likelier run.")
+        raise UsageError(say("'{name}' has no scores yet. Run it: likelier run.", name=instance.name))
     if run.instance_id != instance.id:
-        raise UsageError(f"Run {run.id[:8]} is one of '{run.instance}', not of '{instance.name}'.")
+        raise UsageError(
+            say(
+                "Run {id} is one of '{instance}', not of '{name}'.",
+                id=run.id[:8],
+                instance=run.instance,
+                name=instance.name,
+            )
+        )
     return run
 
 
@@ -188,8 +196,13 @@ def _give_up_orphan(workspace: Workspace, run: Run) -> None:
     claimed = claim(workspace, run)
     if claimed is None:
         raise RunUnderWayError(
-            f"'{run.instance}' is being run by {run.started_by} on another definition or date (run {run.id[:8]}). "
-            f"Wait for its end, or stop it: likelier cancel {run.id[:8]}"
+            say(
+                "'{instance}' is being run by {started_by} on another definition or date (run {id}). "
+                "Wait for its end, or stop it: likelier cancel {id}",
+                instance=run.instance,
+                started_by=run.started_by,
+                id=run.id[:8],
+            )
         )
     Ledger(workspace.store).cancel(claimed, now=workspace.clock())
 

@@ -20,6 +20,7 @@ from likelier.conditions.algebra import where
 from likelier.datasets import Dataset, Field, list_datasets, read_dataset
 from likelier.errors import UnknownNameError, UsageError
 from likelier.instance.question import merged_fields
+from likelier.phrases import join, say
 from likelier.profiles import segments as evaluation
 from likelier.profiles.pql import read_pql
 from likelier.profiles.rulefile import make_rule
@@ -67,9 +68,11 @@ class Wanted:
 
     def __post_init__(self) -> None:
         if [self.text, self.pql, self.rule, self.instance].count(None) != 3:
-            raise UsageError("Say who belongs to it in one way: a text, a rule, PQL, or an instance and a bucket.")
+            raise UsageError(say("Say who belongs to it in one way: a text, a rule, PQL, or an instance and a bucket."))
         if (self.instance is None) != (self.bucket is None):
-            raise UsageError(f"An instance and a bucket go together; a bucket is one of {', '.join(BUCKETS)}.")
+            raise UsageError(
+                say("An instance and a bucket go together; a bucket is one of {known}.", known=", ".join(BUCKETS))
+            )
         if self.bucket is not None and self.bucket not in BUCKETS:
             raise UnknownNameError("bucket", self.bucket, BUCKETS)
 
@@ -147,7 +150,14 @@ class Scene:
         evaluation.in_order([called[names[segment.id]]], called)
         for other in self.segments:
             if segment.id in segments_in(readable[other.id]) and other.namespace != segment.namespace:
-                raise UsageError(f"'{other.name}' refers to '{segment.name}' and is about {other.namespace}.")
+                raise UsageError(
+                    say(
+                        "'{name}' refers to '{segment_name}' and is about {namespace}.",
+                        name=other.name,
+                        segment_name=segment.name,
+                        namespace=other.namespace,
+                    )
+                )
 
     def reach(self, segment: Segment) -> set[str]:
         """The ids of the instances that a segment asks about, straight or through others."""
@@ -175,23 +185,27 @@ class Scene:
         )
 
     def _namespace(self, wanted: Wanted, rule: Rule) -> str:
-        said = {f"the scores of '{name}'": self._namespace_of(name) for name in sorted(instances_in(rule))}
-        said |= {f"segment '{name}'": self.find(name).namespace for name in sorted(segments_in(rule))}
+        said = {
+            say("the scores of '{name}'", name=name): self._namespace_of(name) for name in sorted(instances_in(rule))
+        }
+        said |= {say("segment '{name}'", name=name): self.find(name).namespace for name in sorted(segments_in(rule))}
         if wanted.namespace:
             known = {one for dataset in self._datasets for one in dataset.namespaces}
             if wanted.namespace not in known | set(said.values()):
                 raise UnknownNameError("namespace", wanted.namespace, known)
-            said["what was asked for"] = wanted.namespace
+            said[say("what was asked for")] = wanted.namespace
         found = set(said.values())
         if not found:
             found = {one for dataset in self._datasets for one in dataset.namespaces}
             if len(found) > 1:
-                raise UsageError(f"Say whose ids the members are: one of the namespaces {', '.join(sorted(found))}.")
+                raise UsageError(
+                    say("Say whose ids the members are: one of the namespaces {known}.", known=", ".join(sorted(found)))
+                )
         if len(found) > 1:
-            told = ", ".join(f"{what} ({namespace})" for what, namespace in said.items())
-            raise UsageError(f"A segment is about the people of one namespace; this joins {told}.")
+            told = join([join([what, f"({namespace})"]) for what, namespace in said.items()], ", ")
+            raise UsageError(say("A segment is about the people of one namespace; this joins {told}.", told=told))
         if not found:
-            raise UsageError("There are no people yet. Ingest events: likelier ingest DATASET FILE")
+            raise UsageError(say("There are no people yet. Ingest events: likelier ingest DATASET FILE"))
         return found.pop()
 
     def _namespace_of(self, instance: str) -> str:
@@ -234,9 +248,9 @@ class Scene:
         if run is None:
             name = self._instance_names.get(instance_id)
             raise UsageError(
-                f"'{name}' has no scores yet. Run it: likelier run."
+                say("'{name}' has no scores yet. Run it: likelier run.", name=name)
                 if name
-                else "This segment asks for scores of an instance that was deleted. Change its rule or delete it."
+                else say("This segment asks for scores of an instance that was deleted. Change its rule or delete it.")
             )
         return run
 

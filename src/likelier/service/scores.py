@@ -17,6 +17,7 @@ from likelier.access.audit import record
 from likelier.access.identity import Actor
 from likelier.backend import Engine
 from likelier.errors import UsageError
+from likelier.phrases import say
 from likelier.profiles.published import other_scores
 from likelier.runs.records import Run, scores_table
 from likelier.service.files import whole_file
@@ -57,7 +58,7 @@ def export_other_scores(workspace: Workspace, actor: Actor, run: Run, path: Path
     write = _writer(path)
     found = other_scores(workspace.lake, run.instance_id, run.id)
     if found is None:
-        raise UsageError(f"Run {run.id[:8]} has no scores of another model, or they are kept no more.")
+        raise UsageError(say("Run {id} has no scores of another model, or they are kept no more.", id=run.id[:8]))
     note_export(workspace, actor, run, path.suffix.removeprefix("."))
     with whole_file(path) as file:
         return write(found, file)
@@ -66,7 +67,13 @@ def export_other_scores(workspace: Workspace, actor: Actor, run: Run, path: Path
 def _writer(path: Path) -> Callable[[pa.RecordBatchReader, IO[bytes]], int]:
     write = FORMATS.get(path.suffix.lower().removeprefix("."))
     if write is None:
-        raise UsageError(f"'{path.name}' names no format. End it in {', '.join(f'.{name}' for name in FORMATS)}.")
+        raise UsageError(
+            say(
+                "'{name}' names no format. End it in {known}.",
+                name=path.name,
+                known=", ".join(f".{name}" for name in FORMATS),
+            )
+        )
     return write
 
 

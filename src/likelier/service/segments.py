@@ -8,7 +8,7 @@ the lake, and their number joins the counts over time.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from likelier.access.audit import Thing, record
 from likelier.access.identity import Actor
 from likelier.backend import Engine
 from likelier.errors import UnknownNameError, UsageError
+from likelier.phrases import say, say_many
 from likelier.profiles import segments as evaluation
 from likelier.profiles.holdout import is_kept_back
 from likelier.profiles.rules import segments_in
@@ -64,7 +65,9 @@ def create_segment(
     now = workspace.clock()
     with opened_scene(workspace) as scene:
         if stored.find_named(scene.connection, name):
-            raise stored.SegmentNameTakenError(f"There is a segment named '{name}' already. Choose another name.")
+            raise stored.SegmentNameTakenError(
+                say("There is a segment named '{name}' already. Choose another name.", name=name)
+            )
         namespace, rule = scene.bound(wanted)
         made = Segment(
             id=workspace.new_id(),
@@ -140,7 +143,15 @@ def delete_segment(workspace: Workspace, actor: Actor, name: str, *, was: str | 
         used = [other.name for other in scene.segments if segment.id in segments_in(scene.rule(other))]
         if used:
             others = ", ".join(f"'{one}'" for one in used)
-            raise UsageError(f"'{segment.name}' is used by {others}. Change or delete {_them(used)} first.")
+            raise UsageError(
+                say_many(
+                    "'{name}' is used by {others}. Change or delete it first.",
+                    "'{name}' is used by {others}. Change or delete them first.",
+                    len(used),
+                    name=segment.name,
+                    others=others,
+                )
+            )
     now = workspace.clock()
     with workspace.store.write() as connection:
         stored.put_away(connection, segment.id, until=now + KEPT)
@@ -160,7 +171,9 @@ def restore_segment(workspace: Workspace, actor: Actor, name: str) -> dict[str, 
         if found is None:
             raise UnknownNameError("deleted segment that can be put back", name, [one.name for one in known])
         if segments_in(scene.rule(found)) - {one.id for one in scene.segments}:
-            raise UsageError(f"'{found.name}' refers to a segment that was deleted too. Put that one back first.")
+            raise UsageError(
+                say("'{name}' refers to a segment that was deleted too. Put that one back first.", name=found.name)
+            )
         restored = replace(found, name=free_name(found.name, [one.name for one in scene.segments]), updated_at=now)
     with workspace.store.write() as connection:
         stored.put_back(connection, restored)
@@ -193,7 +206,7 @@ def get_segment(workspace: Workspace, name: str) -> dict[str, Any]:
 def segment_members(workspace: Workspace, name: str, *, after: str = "", limit: int = 100) -> dict[str, Any]:
     """A page of members, sorted by id; `next` is what to pass as `after` for the following page."""
     if not 1 <= limit <= 10_000:
-        raise UsageError(f"A page of {limit} members is not possible. Ask for 1 to 10000.")
+        raise UsageError(say("A page of {limit} members is not possible. Ask for 1 to 10000.", limit=limit))
     with opened_scene(workspace) as scene:
         segment = scene.find(name)
         count = scene.current(segment)
@@ -219,7 +232,13 @@ def export_segment(workspace: Workspace, actor: Actor, name: str, path: Path, *,
     """
     write = FORMATS.get(path.suffix.lower().removeprefix("."))
     if write is None:
-        raise UsageError(f"'{path.name}' names no format. End it in {', '.join(f'.{name}' for name in FORMATS)}.")
+        raise UsageError(
+            say(
+                "'{name}' names no format. End it in {known}.",
+                name=path.name,
+                known=", ".join(f".{name}" for name in FORMATS),
+            )
+        )
     with opened_scene(workspace) as scene:
         segment = scene.find(name)
         _, found = to_send(scene, segment, kept_back=kept_back)
@@ -236,7 +255,7 @@ def to_send(scene: Scene, segment: Segment, *, kept_back: bool = False) -> tuple
     found, source = scene.snapshot(segment, count), count.snapshot
     hold_out = stored.find_hold_out(scene.connection, segment.id)
     if hold_out is None and kept_back:
-        raise UsageError(f"'{segment.name}' has no hold-out: nobody is kept back.")
+        raise UsageError(say("'{name}' has no hold-out: nobody is kept back.", name=segment.name))
     if hold_out is not None:
         back = is_kept_back(found.id, segment.id, hold_out.percent)
         found, source = found.filter(back if kept_back else ~back), f"{source} {hold_out.percent:g} {kept_back}"
@@ -285,11 +304,9 @@ def _refuse_changed(segment: Segment, was: str | None) -> None:
 
 def _refuse_name(name: str) -> None:
     if not name.strip() or name != name.strip() or not name.isprintable():
-        raise UsageError(f"'{name}' is no name for a segment. Write a word or a few, such as 'Likely buyers'.")
-
-
-def _them(names: Sequence[str]) -> str:
-    return "it" if len(names) == 1 else "them"
+        raise UsageError(
+            say("'{name}' is no name for a segment. Write a word or a few, such as 'Likely buyers'.", name=name)
+        )
 
 
 def _thing(segment: Segment) -> Thing:

@@ -13,6 +13,7 @@ from likelier.access.identity import Actor
 from likelier.events.guess import FileColumn, guess_mapping, peek
 from likelier.events.ingest import IngestResult, ingest
 from likelier.events.mapping import parse_mapping
+from likelier.phrases import say
 from likelier.service.data import known_ids, note_ingest
 from likelier.service.workspace import Workspace
 
@@ -51,7 +52,7 @@ def ingest_upload(
         workspace.lake,
         name,
         [file],
-        mapping=parse_mapping(mapping_text(mapping), "the mapping") if mapping else None,
+        mapping=parse_mapping(mapping_text(mapping), say("the mapping")) if mapping else None,
         kind=kind,
         now=workspace.clock(),
         progress=progress,

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from likelier.errors import UsageError
 from likelier.instance import Instance
+from likelier.phrases import say
 from likelier.runs.execute import Bench, carry_on
 from likelier.runs.execute import read_ahead as share_reading
 from likelier.runs.records import LeaseLostError, Run, Watch
@@ -110,5 +111,5 @@ def _whole(workspace: Workspace, run: Run) -> Instance:
 def _still_there(connection: Connection, run: Run) -> Run:
     found = records.find(connection, run.id)
     if found is None:
-        raise UsageError(f"'{run.instance}' was deleted meanwhile.")
+        raise UsageError(say("'{instance}' was deleted meanwhile.", instance=run.instance))
     return found

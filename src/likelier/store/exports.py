@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from likelier.errors import UnknownNameError, UsageError
+from likelier.phrases import say
 from likelier.store.tables import deliveries, exports
 
 
@@ -52,7 +53,9 @@ def add(connection: Connection, export: Export) -> None:
         with connection.begin_nested():
             connection.execute(sa.insert(exports).values(vars(export)))
     except IntegrityError:
-        raise UsageError(f"There is an export named '{export.name}' already. Choose another name.") from None
+        raise UsageError(
+            say("There is an export named '{name}' already. Choose another name.", name=export.name)
+        ) from None
 
 
 def every(connection: Connection) -> list[Export]:

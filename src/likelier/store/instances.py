@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from likelier.errors import UnknownNameError, UsageError
+from likelier.phrases import say
 from likelier.store.tables import insights, instance_versions, instances, outcomes, runs
 
 
@@ -82,7 +83,7 @@ def edit(connection: Connection, instance: Instance, *, was: int) -> None:
     here = sa.update(instances).where(instances.c.id == instance.id, instances.c.revision == was, _LIVING)
     if _write(connection, here.values(**vars(instance)), instance.name) != 1:
         raise EditedMeanwhileError(
-            f"'{instance.name}' was changed by somebody else meanwhile. Read it again, then edit."
+            say("'{name}' was changed by somebody else meanwhile. Read it again, then edit.", name=instance.name)
         )
 
 
@@ -187,4 +188,6 @@ def _write(connection: Connection, statement: sa.Insert | sa.Update, name: str) 
         with connection.begin_nested():
             return connection.execute(statement).rowcount
     except IntegrityError as error:
-        raise NameTakenError(f"There is an instance named '{name}' already. Choose another name.") from error
+        raise NameTakenError(
+            say("There is an instance named '{name}' already. Choose another name.", name=name)
+        ) from error

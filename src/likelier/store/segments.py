@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from likelier.errors import UsageError
+from likelier.phrases import say
 from likelier.store.instances import EditedMeanwhileError
 from likelier.store.tables import hold_outs, segment_counts, segments
 
@@ -86,7 +87,9 @@ def edit(connection: Connection, segment: Segment, *, was: dt.datetime) -> None:
 
 
 def changed_meanwhile(segment: Segment) -> EditedMeanwhileError:
-    return EditedMeanwhileError(f"'{segment.name}' was changed by somebody else meanwhile. Read it again, then edit.")
+    return EditedMeanwhileError(
+        say("'{name}' was changed by somebody else meanwhile. Read it again, then edit.", name=segment.name)
+    )
 
 
 def find(connection: Connection, segment_id: str) -> Segment | None:
@@ -203,7 +206,9 @@ def _write(connection: Connection, statement: Any, name: str) -> int:
         with connection.begin_nested():
             return connection.execute(statement).rowcount
     except IntegrityError as error:
-        raise SegmentNameTakenError(f"There is a segment named '{name}' already. Choose another name.") from error
+        raise SegmentNameTakenError(
+            say("There is a segment named '{name}' already. Choose another name.", name=name)
+        ) from error
 
 
 # --- where its members stand in the lake ------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from nicegui.element import Element
 from likelier.datasets import Dataset
 from likelier.errors import InstanceError, LikelierError
 from likelier.instance import Instance, make_instance
+from likelier.phrases import say
 from likelier.service.drafts import finish, save_draft
 from likelier.service.overview import Overview, in_words, overview
 from likelier.service.suggest import Choices, choices, common_values, datasets_to_choose
@@ -189,7 +190,7 @@ class _Steps:
             await self._counts.count(self._asked, partial(in_words, self._site.workspace), self._check)
 
     def _asked(self) -> Instance:
-        return make_instance(asked_of(self._document), "the instance")
+        return make_instance(asked_of(self._document), say("the instance"))
 
     def _check(self, instance: Instance) -> Document:
         return check_instance(self._site.workspace, instance, None, most_events=LOOKED_AT)

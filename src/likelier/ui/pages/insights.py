@@ -93,7 +93,7 @@ def _retold(site: Site, insights: Mapping[str, Any] | None) -> Mapping[str, Any]
     """Say the goal of a run anew, in words that know other languages than those that were stored."""
     if insights is None:
         return None
-    asked = in_words(site.workspace, make_instance(dict(insights["instance"]), "the run's instance"))
+    asked = in_words(site.workspace, make_instance(dict(insights["instance"]), say("the run's instance")))
     return {**insights, "goal_deed": asked.deed or insights.get("goal_deed")}
 
 

@@ -13,7 +13,7 @@ from nicegui.element import Element
 from likelier.access.identity import Actor
 from likelier.insights.words import quality
 from likelier.instance import Instance, make_instance
-from likelier.phrases import join
+from likelier.phrases import join, say
 from likelier.runs.records import State
 from likelier.service.deleted import name_of_deleted
 from likelier.service.instances import clone_instance, delete_instance, restore_instance, set_status, undo_edit
@@ -436,7 +436,7 @@ def problem(code: int | None, title: str, message: str, suggestions: Sequence[st
 
 
 def instance_of(row: Overview) -> Instance:
-    return make_instance(dict(row.asked), f"instance '{row.name}'")
+    return make_instance(dict(row.asked), say("instance '{name}'", name=row.name))
 
 
 def _in_trouble(row: Overview) -> bool:
