@@ -115,7 +115,8 @@ FAULTS = [
     ("window_days: 30", "window_day: 30",
      "line 9: goal.window_day: there is no key 'window_day' here. Did you mean 'window_days'?"),
     ("window_days: 30", "window_days: 30\n  occurs: no",
-     'line 10: goal.occurs: "no" is a text. Write true (will occur) or false (will not occur), such as `occurs: true`.'),
+     ('line 10: goal.occurs: "no" is a text. '
+      "Write true (will occur) or false (will not occur), such as `occurs: true`.")),
     ("window_days: 30", "window_days: 30.5", ("line 9: goal.window_days: 30.5 is a number. "
      "Write a whole number of days from 1 to 365, such as `window_days: 30`.")),
     ("window_days: 30", "window_days: 0", ("line 9: goal.window_days: 0 is out of range. "

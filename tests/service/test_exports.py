@@ -2,6 +2,8 @@
 
 import json
 import os
+import socket
+import sys
 import threading
 from dataclasses import replace
 from subprocess import Popen
@@ -9,13 +11,17 @@ from subprocess import Popen
 import psycopg
 import pyarrow.parquet as pq
 import pytest
-from tests.service.segment_shop import ANN, add_instance, add_scores, open_home, put_events
+from tests.service.segment_shop import ANN, NOW, add_instance, add_scores, open_home, put_events
 
 from likelier.errors import StorageError, TransientError, UnknownNameError, UsageError
+from likelier.languages import Language
 from likelier.service import exports, segments
 from likelier.service.exports import Asked, Destination
+from likelier.service.worker import environment_of
 from likelier.store import audit
+from likelier.store import exports as stored_exports
 from likelier.store import instances as stored_instances
+from likelier.timespan import DAY
 
 SCORES = {"a": 90.0, "b": 80.0, "c": 10.0}
 
@@ -144,6 +150,58 @@ def test_nobody_waits_for_a_delivery_and_what_is_refused_before_it_begins_is_sai
     assert [(one["id"], one["state"], one["rows"]) for one in ended] == [(begun["id"], "delivered", 2)]
     assert exports.list_deliveries(home, segment="Other") == exports.list_deliveries(home, after=begun["id"]) == []
     assert (tmp_path / "m.csv").read_text().replace('"', "").split() == ["namespace,id", "CRMID,a", "CRMID,b"]
+
+
+@pytest.fixture
+def silent():
+    """The address of somebody who listens and never answers, and what to call until a delivery has come to them."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        came = []
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", lambda: came.append(listening.accept()[0])
+        for connection in came:
+            connection.close()
+
+
+def test_what_a_killed_process_was_delivering_is_ended_and_begun_once_more(home, tmp_path, silent, monkeypatch):
+    address, until_it_came = silent
+    monkeypatch.setenv("EXPORT_PLACE", str(tmp_path / "m.csv"))
+    exports.add_export(home, ANN, "likely", Asked(segment="Likely"), Destination("$EXPORT_PLACE"))
+    with home.store.read() as connection:
+        instance = stored_instances.get(connection, "Buy again")
+    add_scores(home, instance, {"a": 91.0}, tmp_path)
+    hangs = {**environment_of(home.settings), "EXPORT_PLACE": address, "LIKELIER_WEBHOOK_SECRET": "hush"}
+    killed = Popen([sys.executable, "-m", "likelier.service.exports", instance.id], env=hangs)
+    until_it_came()
+    exports.end_broken_off(home)
+    assert [one["state"] for one in exports.list_deliveries(home)] == ["under way", "delivered"]
+    killed.kill()
+    killed.wait()
+    exports.end_broken_off(home)
+    over()
+    # The killed process knew the real time, which is later than this home's.
+    broken, again, _ = exports.list_deliveries(home)
+    assert (broken["state"], again["state"], again["rows"]) == ("failed", "delivered", 1)
+    assert broken["error"] == "The process that delivered it died. Deliver it again: what was broken off goes on."
+    assert Language.of("fr").say(broken["error"]).startswith("Le processus qui livrait est mort.")
+    assert (again["key"], again["started_by"]) == (broken["key"], "scheduler")
+    assert "CRMID" in (tmp_path / "m.csv").read_text()
+
+
+def test_what_breaks_off_twice_is_left_to_people(home, tmp_path):
+    made = exports.add_export(home, ANN, "likely", Asked(segment="Likely"), Destination(str(tmp_path / "m.csv")))
+    with home.store.read() as connection:
+        (done,) = stored_exports.newest(connection)
+    long_ago = replace(done, id="lost", state="under way", finished_at=None, rows=None, started_at=NOW - 2 * DAY)
+    with home.store.write() as connection:
+        stored_exports.begin(connection, replace(long_ago, id="before", state="failed"))
+        stored_exports.begin(connection, long_ago)
+    exports.end_broken_off(home)
+    over()
+    assert {one["id"]: one["state"] for one in exports.list_deliveries(home)} == {
+        made["id"]: "delivered",
+        "before": "failed",
+        "lost": "failed",
+    }
 
 
 def over():

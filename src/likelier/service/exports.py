@@ -6,7 +6,8 @@ for variables of the environment, so what is kept holds no password.
 
 Each attempt is recorded with its outcome. Its key follows from what is delivered (a run's scores, a segment's snapshot)
 and where, so whoever attempts the same again continues the same delivery. Deliveries after a run have a process of
-their own: neither that run nor the next one waits for a destination.
+their own: neither that run nor the next one waits for a destination. A delivery whose process died is ended by the next
+server that looks, and begun once more when it is one of those that are repeated.
 
 Whoever asks over REST or on the pages is not at this machine: files are written below the setting `export_folder`
 alone, other variables than those that begin with EXPORT_ are not read, and nobody waits for the destination.
@@ -14,6 +15,7 @@ alone, other variables than those that begin with EXPORT_ are not read, and nobo
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import logging
 import os
@@ -40,6 +42,7 @@ from likelier.access.identity import SCHEDULER, Actor
 from likelier.errors import LikelierError, StorageError, UsageError
 from likelier.exports import postgresql, webhook
 from likelier.phrases import say
+from likelier.runs.owners import is_gone, this_process
 from likelier.runs.records import Run, scores_table
 from likelier.service.files import whole_file
 from likelier.service.runs import find_published
@@ -59,6 +62,8 @@ WEB = ("http", "https")
 OBJECT_STORES = ("s3", "gs", "gcs", "abfs", "abfss")
 FOR_EXPORTS = "EXPORT_"
 MODES = ("replace", "upsert")
+LONGEST = dt.timedelta(days=1)
+"""After which a process that cannot be asked, being on another machine, is taken to have died."""
 
 
 @dataclass(frozen=True)
@@ -304,6 +309,30 @@ def deliver_all(workspace: Workspace, instance_id: str) -> None:
             log.warning("An export failed: %s", type(error).__name__)
 
 
+def end_broken_off(workspace: Workspace) -> None:
+    """End the deliveries whose process died; what is repeated after runs is begun again, once."""
+    with workspace.store.read() as connection:
+        left = [one for one in stored.under_way(connection) if _is_broken_off(one, workspace.clock())]
+    for one in left:
+        said = say("The process that delivered it died. Deliver it again: what was broken off goes on.")
+        with workspace.store.write() as connection:
+            ended = stored.give_up(connection, one.ended(workspace.clock(), error=said))
+            again = ended and bool(one.export) and not stored.failed_before(connection, one)
+        if again:
+            _begin_again(workspace, one.export)
+
+
+def _is_broken_off(delivery: Delivery, now: dt.datetime) -> bool:
+    return (delivery.owner is not None and is_gone(delivery.owner)) or delivery.started_at < now - LONGEST
+
+
+def _begin_again(workspace: Workspace, name: str) -> None:
+    try:
+        start_sending(workspace, SCHEDULER, name)
+    except LikelierError as error:  # what it delivers may be gone, and so may the export
+        log.warning("An export was broken off and cannot be begun again: %s", error)
+
+
 def _concerned(workspace: Workspace, instance_id: str) -> list[str]:
     with opened_scene(workspace) as scene:
         reached = {one.id for one in scene.segments if instance_id in scene.reach(one)}
@@ -322,7 +351,14 @@ def _deliver(
     with _opened(workspace, asked) as (what, source, rows):
         key = hashlib.sha256("\0".join((source, destination.url, destination.table or "")).encode()).hexdigest()[:32]
         begun = Delivery(
-            workspace.new_id(), key, name, what, destination.place, started_at=workspace.clock(), started_by=actor.name
+            workspace.new_id(),
+            key,
+            name,
+            what,
+            destination.place,
+            started_at=workspace.clock(),
+            started_by=actor.name,
+            owner=this_process("delivery"),
         )
         with workspace.store.write() as connection:
             stored.begin(connection, begun)
@@ -353,7 +389,8 @@ def _end(workspace: Workspace, ended: Delivery) -> dict[str, Any]:
 
 def _told(delivery: Delivery) -> dict[str, Any]:
     moments = {key: value.isoformat() for key in ("started_at", "finished_at") if (value := getattr(delivery, key))}
-    return {**vars(delivery), "finished_at": None, **moments}
+    told = {key: value for key, value in vars(delivery).items() if key != "owner"}
+    return {**told, "finished_at": None, **moments}
 
 
 @contextmanager

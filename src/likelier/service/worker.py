@@ -93,6 +93,12 @@ def _remove_deleted(workspace: Workspace) -> None:
     remove_for_good(workspace)
 
 
+def _end_deliveries(workspace: Workspace) -> None:
+    from likelier.service.exports import end_broken_off  # noqa: PLC0415 - loads the engine
+
+    end_broken_off(workspace)
+
+
 def _let_expire(workspace: Workspace) -> None:
     from likelier.service.retention import let_expire_when_due  # noqa: PLC0415 - it tidies, too
 
@@ -132,6 +138,7 @@ class Worker:
                 self._begin_next()
                 tidy(self._workspace)
                 _remove_deleted(self._workspace)
+                _end_deliveries(self._workspace)
                 _let_expire(self._workspace)
                 self._tell_alerts()
             except LikelierError as error:

@@ -26,7 +26,7 @@ from likelier.store.tables import Moment, audit
 
 PATIENCE = 30.0
 AUDITED = "0003"  # before it there was no log
-HEAD = "0010"
+HEAD = "0011"
 _MIGRATION_LOCK = 0x6C696B656C696572  # "likelier": PostgreSQL names its advisory locks by numbers
 
 

@@ -39,6 +39,7 @@ class Delivery:
     destination: str
     started_at: dt.datetime
     started_by: str
+    owner: str | None
     state: str = "under way"
     finished_at: dt.datetime | None = None
     rows: int | None = None
@@ -81,6 +82,24 @@ def begin(connection: Connection, delivery: Delivery) -> None:
 
 def end(connection: Connection, delivery: Delivery) -> None:
     connection.execute(sa.update(deliveries).where(deliveries.c.id == delivery.id).values(vars(delivery)))
+
+
+def under_way(connection: Connection) -> list[Delivery]:
+    """The deliveries that have begun and not ended, oldest first."""
+    query = sa.select(deliveries).where(deliveries.c.state == "under way").order_by(deliveries.c.started_at)
+    return [Delivery(**row) for row in connection.execute(query).mappings()]
+
+
+def give_up(connection: Connection, delivery: Delivery) -> bool:
+    """End a delivery for the process that was at it, unless that or somebody else has; whether it was still to end."""
+    here = sa.update(deliveries).where(deliveries.c.id == delivery.id, deliveries.c.state == "under way")
+    return connection.execute(here.values(vars(delivery))).rowcount == 1
+
+
+def failed_before(connection: Connection, delivery: Delivery) -> bool:
+    """Whether an earlier attempt at the same delivery failed."""
+    same = sa.and_(deliveries.c.key == delivery.key, deliveries.c.id != delivery.id, deliveries.c.state == "failed")
+    return connection.execute(sa.select(deliveries.c.id).where(same).limit(1)).first() is not None
 
 
 def newest(

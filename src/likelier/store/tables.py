@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import Any
 
 import sqlalchemy as sa
+
+from likelier.phrases import Phrase, dump, load
 
 metadata = sa.MetaData()
 
@@ -23,6 +26,19 @@ class Moment(sa.TypeDecorator[dt.datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+
+
+class Said(sa.TypeDecorator[str]):
+    """A text; a phrase keeps its parts, as JSON, so that it can be said in another language later."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:  # noqa: ARG002
+        return json.dumps(dump(value)) if isinstance(value, Phrase) else value
+
+    def process_result_value(self, value: str | None, dialect: Any) -> str | None:  # noqa: ARG002
+        return load(json.loads(value)) if value is not None and value.startswith('{"english": ') else value
 
 
 instances = sa.Table(
@@ -300,6 +316,7 @@ deliveries = sa.Table(
     sa.Column("started_by", sa.Text, nullable=False),
     sa.Column("finished_at", Moment),
     sa.Column("rows", sa.BigInteger),
-    sa.Column("error", sa.Text),
+    sa.Column("error", Said),
+    sa.Column("owner", sa.Text),
 )
 sa.Index("deliveries_history", deliveries.c.started_at)

@@ -6,13 +6,16 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nicegui import context
+from nicegui import context, ui
 from starlette.requests import Request
 
 from likelier.access.identity import Actor, person_at_the_keyboard
 from likelier.runs.records import Run
 from likelier.service.work import carry_on_here
 from likelier.service.workspace import Workspace
+
+PATIENCE = 30.0
+"""Seconds that a page may take to be drawn."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,11 @@ class Visitor:
     may_audit: bool = True
     may_deliver: bool = True
     signs_in: bool = False
+
+
+def address(path: str) -> ui.page:
+    """Register a page; while a machine is busy its visitors wait for it rather than read that it took too long."""
+    return ui.page(path, response_timeout=PATIENCE)
 
 
 def anybody(_: Request) -> Visitor:

@@ -16,14 +16,14 @@ from likelier.store.audit import Entry
 from likelier.ui import frame
 from likelier.ui.language import _
 from likelier.ui.parts import action, answer_of, block, card, empty, heading, later, text
-from likelier.ui.site import Site
+from likelier.ui.site import Site, address
 from likelier.ui.table import Column, Table
 
 SHOWN = 1000
 
 
 def register(site: Site) -> None:
-    @ui.page("/audit")
+    @address("/audit")
     async def audit_log() -> None:
         with frame.page(site, _("Audit"), at="/audit") as visitor:
             with block("div", "page-head"):

@@ -26,7 +26,7 @@ from likelier.ui.pages.datasets import kind_word
 from likelier.ui.pages.instances import run_now
 from likelier.ui.pages.upload import upload_dialog
 from likelier.ui.parts import action, answer_of, block, card, complain, empty, heading, icon, link, text
-from likelier.ui.site import Site, Visitor
+from likelier.ui.site import Site, Visitor, address
 
 SETTLED_SECONDS = 0.7
 LOOKED_AT = 1_000_000  # events: more than these, of some of the people, would not be counted within two seconds
@@ -34,7 +34,7 @@ Document = dict[str, Any]
 
 
 def register(site: Site) -> None:
-    @ui.page("/instances/new")
+    @address("/instances/new")
     async def new(draft: str = "", edit: str = "") -> None:
         found = await to_thread(overview, site.workspace, draft or edit) if draft or edit else None
         known = await to_thread(datasets_to_choose, site.workspace)

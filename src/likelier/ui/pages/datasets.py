@@ -18,14 +18,14 @@ from likelier.ui.language import _, count, date, figure, plural
 from likelier.ui.pages.insights import tabbed
 from likelier.ui.pages.upload import upload_dialog
 from likelier.ui.parts import action, bar, block, card, empty, heading, icon, later, link, text
-from likelier.ui.site import Site, Visitor
+from likelier.ui.site import Site, Visitor, address
 from likelier.ui.table import Column, Table
 
 Described = dict[str, Any]
 
 
 def register(site: Site) -> None:
-    @ui.page("/datasets")
+    @address("/datasets")
     async def datasets() -> None:
         with frame.page(site, _("Datasets"), at="/datasets") as visitor:
             with block("div", "page-head"):
@@ -37,7 +37,7 @@ def register(site: Site) -> None:
                     action(_("Upload a file"), lambda: upload_dialog(site), "upload", kind="main")
             later(partial(dataset_list, site.workspace), partial(_list, site, visitor), waiting=_("Counting …"))
 
-    @ui.page("/datasets/{name}")
+    @address("/datasets/{name}")
     async def dataset(name: str) -> None:
         with frame.page(site, name, at="/datasets") as visitor:
             with block("div"):

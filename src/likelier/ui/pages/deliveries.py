@@ -8,7 +8,7 @@ from typing import Any
 
 from nicegui import context, ui
 
-from likelier.phrases import day
+from likelier.phrases import day, join
 from likelier.service.exports import (
     Asked,
     Destination,
@@ -63,7 +63,7 @@ def _told(site: Site, visitor: Visitor, found: tuple[list[Found], list[Found]]) 
 
 def _state(delivery: Found) -> str:
     words = {"under way": _("under way"), "delivered": _("delivered"), "failed": _("failed")}[delivery["state"]]
-    return f"{words}: {delivery['error']}" if delivery["error"] else words
+    return join([words, delivery["error"]], ": ") if delivery["error"] else words
 
 
 def _rows(delivery: Found) -> str:

@@ -50,7 +50,7 @@ from likelier.ui.parts import (
     value_word,
 )
 from likelier.ui.rules import range_rule
-from likelier.ui.site import Site, Visitor
+from likelier.ui.site import Site, Visitor, address
 from likelier.ui.table import Column, Table
 
 
@@ -66,7 +66,7 @@ class Shown:
 
 
 def register(site: Site) -> None:
-    @ui.page("/instances/{instance_id}")
+    @address("/instances/{instance_id}")
     async def page(instance_id: str, run: str = "", tab: str = "scores", edited: int = 0) -> None:
         shown = await to_thread(_find, site, instance_id, run)
         with frame.page(site, shown.row.name if shown else _("Instance"), at="/") as visitor:

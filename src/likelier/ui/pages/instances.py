@@ -42,14 +42,14 @@ from likelier.ui.parts import (
     toast,
     tool,
 )
-from likelier.ui.site import Site, Visitor
+from likelier.ui.site import Site, Visitor, address
 from likelier.ui.table import Column, Table
 
 LOOK_AGAIN_SECONDS = 1.0
 
 
 def register(site: Site) -> None:
-    @ui.page("/")
+    @address("/")
     async def page(deleted: str = "") -> None:
         rows = await to_thread(overviews, site.workspace)
         gone = await to_thread(name_of_deleted, site.workspace, deleted) if deleted else None

@@ -16,13 +16,13 @@ from likelier.service.suggest import datasets_to_choose
 from likelier.ui import frame
 from likelier.ui.language import _, count, date, factor
 from likelier.ui.parts import action, block, card, empty, heading, later, link, text, value_word
-from likelier.ui.site import Site
+from likelier.ui.site import Site, address
 
 Person = dict[str, Any]
 
 
 def register(site: Site) -> None:
-    @ui.page("/profiles")
+    @address("/profiles")
     async def profiles(namespace: str = "", id: str = "") -> None:  # noqa: A002 - the address says ?id=
         with frame.page(site, _("Profiles"), at="/profiles"):
             heading(_("Profiles"), _("Find a person by any of their ids: how they score, and the reasons."))

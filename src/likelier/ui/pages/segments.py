@@ -48,7 +48,7 @@ from likelier.ui.parts import (
     tool,
 )
 from likelier.ui.rules import RuleBuilder, blank_rule, rule_of
-from likelier.ui.site import Site, Visitor
+from likelier.ui.site import Site, Visitor, address
 from likelier.ui.table import Column, Table
 
 SETTLED_SECONDS = 0.7
@@ -56,7 +56,7 @@ Found = dict[str, Any]
 
 
 def register(site: Site) -> None:
-    @ui.page("/segments")
+    @address("/segments")
     async def segments(name: str = "", deleted: str = "") -> None:
         gone = await to_thread(name_of_deleted, site.workspace, deleted) if deleted else None
         with frame.page(site, name or _("Segments"), at="/segments") as visitor:
