@@ -48,10 +48,12 @@ class Schedule:
         """Make a schedule of its keys; UsageError for one that it does not have, or of another type."""
         for key, value in timing.items():
             if key not in KEYS:
-                raise UsageError(f"A schedule has no '{key}'. It has {', '.join(KEYS)}.")
+                raise UsageError(say("A schedule has no '{key}'. It has {known}.", key=key, known=", ".join(KEYS)))
             if type(value) is not KEYS[key]:
-                wanted = "a whole number" if KEYS[key] is int else "a text"
-                raise UsageError(f"A schedule's {key} is {wanted}, not {value!r}.")
+                wanted = say("a whole number") if KEYS[key] is int else say("a text")
+                raise UsageError(
+                    say("A schedule's {key} is {wanted}, not {value!r}.", key=key, wanted=wanted, value=value)
+                )
         return cls(**timing)
 
     def next_after(self, moment: dt.datetime) -> dt.datetime:
