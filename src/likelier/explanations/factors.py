@@ -17,6 +17,7 @@ from likelier.features.definitions import FeatureSet, Kind
 STRONGEST = 10
 HIGH, MEDIUM = 0.5, 0.15  # log-odds: odds times 1.65 and 1.16 (or divided)
 NEGLIGIBLE = 1e-9
+SMALLEST, UNSURE = 1e-9, 1e-6
 OTHER = "other"
 AGES = {Kind.LAST, Kind.FIRST, Kind.NTH}
 HARD_TO_PICTURE = {Kind.DECAY, Kind.NTH, Kind.DAYS, Kind.GAP_SPREAD, Kind.RATE, Kind.ALIVE}
@@ -52,12 +53,28 @@ class Shown:
         flags = matrix[:, self.columns]
         return np.where(flags.any(axis=1), flags.argmax(axis=1), np.nan)
 
-    def texts(self, values: np.ndarray) -> np.ndarray:
-        """Write shown values for people."""
+    def texts(self, values: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        """Write shown values for people: give the place of each value's text, and the texts."""
         if self.is_category:
-            return np.array([*self.labels, "other"], object)[np.nan_to_num(values, nan=len(self.labels)).astype(int)]
-        distinct, places = np.unique(values, return_inverse=True)
-        return np.array([self.absent if np.isnan(value) else readable(value) for value in distinct], object)[places]
+            return np.nan_to_num(values, nan=len(self.labels)).astype(int), [*self.labels, "other"]
+        distinct, places = np.unique(as_told(values), return_inverse=True)
+        return places, [self.absent if np.isnan(value) else readable(value) for value in distinct]
+
+
+def as_told(values: np.ndarray) -> np.ndarray:
+    """Give for each number one that is written alike, the same for as many as possible: few are left to write.
+
+    >>> as_told(np.array([3.04, 2.96, 1234.5, 0.03123])).tolist()
+    [3.0, 3.0, 1234.0, 0.031]
+    """
+    size = np.abs(values)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        small = np.where((size > SMALLEST) & (size < 1), 1 - np.floor(np.log10(size)), 1.0)
+    scale = 10.0 ** np.where(size >= 100, 0.0, small)
+    scaled = values * scale
+    # Between two texts, and where there is none, the number itself says what is written.
+    sure = (size > SMALLEST) & (np.abs(scaled - np.floor(scaled) - 0.5) > UNSURE)
+    return np.where(sure, np.rint(scaled) / scale, values)
 
 
 def readable(value: float) -> str:
@@ -116,29 +133,36 @@ def as_lists(contribution: np.ndarray, values: np.ndarray, shown: tuple[Shown, .
     numbers = np.take_along_axis(values, order, axis=1)[told]
     amount = np.empty(len(is_other))
     amount[~is_other], amount[is_other] = strongest[told], rest
-    names = np.array([one.factor for one in shown], object)
-    code = np.full(len(is_other), OTHER, object)
-    code[~is_other] = names[which]
-    text = np.full(len(is_other), "", object)
-    text[~is_other] = _texts(which, numbers, shown)
+    codes = np.full(len(is_other), len(shown))
+    codes[~is_other] = which
+    names = _chosen(codes, [*(one.factor for one in shown), OTHER])
+    places, texts = _texts(which, numbers, shown)
+    told_as = np.zeros(len(is_other), int)
+    told_as[~is_other] = places
     structs = pa.StructArray.from_arrays(
-        [pa.array(code, pa.string()), pa.array(text, pa.string()), _importance(amount), pa.array(amount)],
-        fields=list(FACTOR_TYPE),
+        [names, _chosen(told_as, texts), _importance(amount), pa.array(amount)], fields=list(FACTOR_TYPE)
     )
     return pa.ListArray.from_arrays(pa.array(np.concatenate([[0], ends]), pa.int32()), structs)
 
 
-def _texts(which: np.ndarray, numbers: np.ndarray, shown: tuple[Shown, ...]) -> np.ndarray:
-    texts = np.empty(len(which), object)
+def _texts(which: np.ndarray, numbers: np.ndarray, shown: tuple[Shown, ...]) -> tuple[np.ndarray, list[str]]:
+    """Give the place of each number's text, as its factor writes it, and the texts, the first of which is empty."""
+    places, texts = np.empty(len(which), int), [""]
     order = np.argsort(which, kind="stable")
     cuts = np.searchsorted(which[order], np.arange(len(shown) + 1))
     for place, factor in enumerate(shown):
         rows = order[cuts[place] : cuts[place + 1]]
         if len(rows):
-            texts[rows] = factor.texts(numbers[rows])
-    return texts
+            mine, written = factor.texts(numbers[rows])
+            places[rows] = mine + len(texts)
+            texts += written
+    return places, texts
+
+
+def _chosen(places: np.ndarray, texts: Sequence[str]) -> pa.Array:
+    return pa.array(texts, pa.string()).take(pa.array(places))
 
 
 def _importance(amount: np.ndarray) -> pa.Array:
     level = np.searchsorted([MEDIUM, HIGH], np.abs(amount), side="right")
-    return pa.DictionaryArray.from_arrays(pa.array(level, pa.int8()), ["low", "medium", "high"]).cast(pa.string())
+    return _chosen(level, ["low", "medium", "high"])

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import ibis
 import numpy as np
+import pyarrow as pa
 
 from likelier.activities.codes import Codebook, Source
 from likelier.activities.reduce import STANDARD, load
@@ -138,76 +140,84 @@ def arrivals(source: reading.Source, codebook: Codebook, engine: Engine, as_of: 
     events = source.events.filter(
         (source.events.timestamp >= ibis.literal(last - DAYS * DAY)) & (source.events.timestamp < ibis.literal(last))
     )
-    rows, first = _daily(events, codebook, engine, last)
+    counted = _Counted.of(events, codebook, engine, last)
+    rows, first = _daily(counted), counted.first
     found = tracking.findings(rows, first, RECENT_DAYS) if len(rows[0].counts) > RECENT_DAYS else []
-    found += [
-        each for values in _numbers(events, codebook, engine, last) for each in tracking.other_values(values, first)
-    ]
+    found += [each for values in _numbers(counted) for each in tracking.other_values(values, first)]
     return [*found, *_new_values(source, engine, last)]
 
 
-def _numbers(events: ibis.Table, codebook: Codebook, engine: Engine, last: dt.datetime) -> list[Values]:
-    """Sum up the values of every number by day."""
-    numbers = [each.path for each in codebook.measures if each.type == FieldType.NUMBER and each.path in events.columns]
-    if not numbers:
-        return []
-    columns: dict[str, Any] = {}
-    for place, path in enumerate(numbers[:MOST_PATHS]):
-        column = events[path].means() if events[path].type().is_array() else events[path]
-        log = (column > 0).ifelse(column, ibis.null()).cast("float64").ln()
-        columns |= {f"count {place}": log.count(), f"logs {place}": log.sum(), f"squares {place}": (log * log).sum()}
-    found = engine.table(events.group_by(day=events.timestamp.truncate("D")).aggregate(**columns).order_by("day"))
-    if not found.num_rows:
-        return []
-    days = found["day"].to_numpy().astype("datetime64[D]")
-    places = (days - days[0]).astype(int)
-    size = int((np.datetime64(last.date(), "D") - days[0]).astype(int))
+@dataclass(frozen=True)
+class _Counted:
+    """What the events of each day and type hold, summed up in one pass over them."""
 
-    def by_day(name: str) -> np.ndarray:
-        whole = np.zeros(size)
-        whole[places] = np.nan_to_num(found[name].to_numpy().astype(float))
-        return whole
+    found: pa.Table
+    standard: list[str]
+    paths: list[str]
+    numbers: list[str]
+    last: dt.datetime
 
+    @classmethod
+    def of(cls, events: ibis.Table, codebook: Codebook, engine: Engine, last: dt.datetime) -> _Counted:
+        standard = [signal.name for signal in codebook.signals if signal.source == Source.STANDARD]
+        paths = _paths(codebook, events)
+        measured = [each.path for each in codebook.measures if each.type == FieldType.NUMBER]
+        numbers = [path for path in measured if path in events.columns][:MOST_PATHS]
+        columns: dict[str, Any] = {"all": events.count()}
+        columns |= {f"kind {place}": STANDARD[name].holds(events).sum() for place, name in enumerate(standard)}
+        columns |= {f"field {place}": events[path].count() for place, path in enumerate(paths)}
+        for place, path in enumerate(numbers):
+            column = events[path].means() if events[path].type().is_array() else events[path]
+            log = (column > 0).ifelse(column, ibis.null()).cast("float64").ln()
+            columns |= {
+                f"count {place}": log.count(),
+                f"logs {place}": log.sum(),
+                f"squares {place}": (log * log).sum(),
+            }
+        kind = events.eventType if "eventType" in events.columns else ibis.null("string")
+        days = events.group_by(day=events.timestamp.truncate("D"), type=kind).aggregate(**columns)
+        return cls(engine.table(days.order_by("type", "day")), standard, paths, numbers, last)
+
+    @cached_property
+    def first(self) -> dt.date:
+        """The first day of all."""
+        return min(self.found["day"].to_pylist(), default=self.last).date()
+
+    @cached_property
+    def types(self) -> np.ndarray:
+        return self.found["type"].to_numpy(zero_copy_only=False)
+
+    @cached_property
+    def _places(self) -> np.ndarray:
+        return (self.found["day"].to_numpy().astype("datetime64[D]") - np.datetime64(self.first, "D")).astype(int)
+
+    def by_day(self, name: str, kind: str | None = None) -> np.ndarray:
+        """Sum up by day, of all events or those of a type; a day without any holds 0."""
+        values = np.nan_to_num(self.found[name].to_numpy().astype(float))
+        if kind is not None:
+            values = np.where(self.types == kind, values, 0)
+        return np.bincount(self._places, values, minlength=(self.last.date() - self.first).days)
+
+
+def _numbers(counted: _Counted) -> list[Values]:
+    """Give the values of every number by day."""
     return [
-        Values(path, *(by_day(f"{kind} {place}") for kind in ("count", "logs", "squares")))
-        for place, path in enumerate(numbers[:MOST_PATHS])
+        Values(path, *(counted.by_day(f"{what} {place}") for what in ("count", "logs", "squares")))
+        for place, path in enumerate(counted.numbers)
     ]
 
 
-def _daily(events: ibis.Table, codebook: Codebook, engine: Engine, last: dt.datetime) -> tuple[list[Daily], dt.date]:
-    """Count by day: all events, each kind, and how many fill each field that the model reads."""
-    day = events.timestamp.truncate("D")
-    names = [signal.name for signal in codebook.signals if signal.source == Source.STANDARD]
-    paths = _paths(codebook, events)
-    columns: dict[str, Any] = {"all": events.count()}
-    columns |= {f"kind {place}": STANDARD[name].holds(events).sum() for place, name in enumerate(names)}
-    columns |= {f"field {place}": events[path].count() for place, path in enumerate(paths)}
-    found = engine.table(events.group_by(day=day).aggregate(**columns).order_by("day"))
-    if not found.num_rows:
-        return [Daily("any event", np.zeros(0, np.int64))], last.date()
-    days = found["day"].to_numpy().astype("datetime64[D]")
-    size = int((np.datetime64(last.date(), "D") - days[0]).astype(int))
+def _daily(counted: _Counted) -> list[Daily]:
+    """Count by day: all events, each kind, how many fill each field that the model reads, and each type."""
 
-    def spread_out(moments: np.ndarray, counts: Any) -> np.ndarray:
-        whole = np.zeros(size, np.int64)
-        whole[(moments - days[0]).astype(int)] = np.asarray(counts, np.int64)
-        return whole
+    def counts(name: str, kind: str | None = None) -> np.ndarray:
+        return counted.by_day(name, kind).astype(np.int64)
 
-    rows = [Daily("any event", spread_out(days, found["all"].to_numpy()))]
-    rows += [Daily(name, spread_out(days, found[f"kind {place}"].to_numpy())) for place, name in enumerate(names)]
-    rows += [
-        Daily(path, spread_out(days, found[f"field {place}"].to_numpy()), "field") for place, path in enumerate(paths)
-    ]
-    if "eventType" in events.columns:
-        kinds = events.filter(events.eventType.notnull())
-        by_kind = kinds.group_by(day=kinds.timestamp.truncate("D"), kind=kinds.eventType).aggregate(n=kinds.count())
-        table = engine.table(by_kind.order_by("kind", "day"))
-        names_of, moments, counts = (table[name].to_numpy(zero_copy_only=False) for name in ("kind", "day", "n"))
-        moments = moments.astype("datetime64[D]")
-        for kind in sorted(set(names_of.tolist())):
-            mine = names_of == kind
-            rows.append(Daily(str(kind), spread_out(moments[mine], counts[mine])))
-    return rows, days[0].astype(dt.date)
+    rows = [Daily("any event", counts("all"))]
+    rows += [Daily(name, counts(f"kind {place}")) for place, name in enumerate(counted.standard)]
+    rows += [Daily(path, counts(f"field {place}"), "field") for place, path in enumerate(counted.paths)]
+    types = sorted({kind for kind in counted.types.tolist() if kind is not None})
+    return rows + [Daily(kind, counts("all", kind)) for kind in types]
 
 
 def _paths(codebook: Codebook, events: ibis.Table) -> list[str]:
