@@ -1,7 +1,9 @@
 """What the routes answer."""
 
+import datetime as dt
 import json
 
+import pyarrow as pa
 import pytest
 
 PURCHASE = {"conditions": [{"field": "commerce.purchases.value", "operator": "exists"}]}
@@ -194,3 +196,21 @@ def test_links_are_shown_and_cut(client, admin):
     ends = {key: {"namespace": "CRMID", "id": one} for key, one in (("a", "p1"), ("b", "p2"))}
     assert client.post("/api/v1/links/cut", json=ends, headers=admin).json()["links"][0]["cut"]
     assert not client.post("/api/v1/links/cut", json={**ends, "cut": False}, headers=admin).json()["links"][0]["cut"]
+
+
+def test_a_profile_tells_of_one_id_or_stitched_of_all_that_are_linked_with_it(client, workspace, token):
+    seen = {
+        "_id": ["2", "3"],
+        "timestamp": pa.array([dt.datetime(2024, 4, 30, 13, tzinfo=dt.UTC)] * 2, pa.timestamp("us", "UTC")),
+        "identityMap.CRMID": ["p1", None],
+        "identityMap.ECID": ["cookie", "cookie"],
+    }
+    workspace.lake.append("datasets/web/events", pa.table(seen).to_reader(), batch="one")
+    path, looked = "/api/v1/profiles/ECID/cookie", token("view")
+    alone = client.get(path, headers=looked).json()
+    stitched = client.get(path, params={"stitched": True}, headers=looked).json()
+    assert sorted(event["id"] for event in alone["events"]) == ["2", "3"]
+    assert sorted(event["id"] for event in stitched["events"]) == ["1", "2", "3"]
+    assert {(one["namespace"], one["id"]) for one in stitched["identities"]} == {("CRMID", "p1"), ("ECID", "cookie")}
+    missing = client.get("/api/v1/profiles/ECID/nobody", params={"stitched": True}, headers=looked)
+    assert missing.status_code == 404
