@@ -61,14 +61,14 @@ def _serving(home):
     server = subprocess.Popen([sys.executable, script, str(home), str(port)])
     try:
         address = f"http://127.0.0.1:{port}"
-        _wait_for(address, server)
+        wait_for(address, server)
         yield address
     finally:
         server.terminate()
         server.wait(20)
 
 
-def _wait_for(address, server):
+def wait_for(address, server):
     until = time.monotonic() + 300  # a busy machine takes its time to load
     while time.monotonic() < until and server.poll() is None:
         try:

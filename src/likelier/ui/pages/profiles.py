@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -24,9 +25,10 @@ Person = dict[str, Any]
 def register(site: Site) -> None:
     @address("/profiles")
     async def profiles(namespace: str = "", id: str = "") -> None:  # noqa: A002 - the address says ?id=
+        datasets = await to_thread(datasets_to_choose, site.workspace)
+        known = sorted({name for each in datasets for name in each.namespaces})
         with frame.page(site, _("Profiles"), at="/profiles"):
             heading(_("Profiles"), _("Find a person by any of their ids: how they score, and the reasons."))
-            known = sorted({name for each in datasets_to_choose(site.workspace) for name in each.namespaces})
             if not known:
                 with empty(_("No data yet"), _("People appear here once a dataset holds them."), "person_search"):
                     action(_("Look at the datasets"), lambda: ui.navigate.to("/datasets"), "storage")
