@@ -196,6 +196,7 @@ def score_rows(first: int, last: int, number: int) -> pa.Table:
         namespace="CRMID",
         propensity_type="conversion",
         score_date=AS_OF,
+        windows={},
     )
 
 
