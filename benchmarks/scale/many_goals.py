@@ -1,6 +1,6 @@
 """What ten goals on the same events cost against one.
 
-python benchmarks/scale/many_goals.py --folder DIR
+python benchmarks/scale/many_goals.py --folder DIR [--stages read]
 
 DIR is one of `floor.py` after its step "ingest". One goal is run by itself, stage by stage; then ten that read the
 events together, each then going on by itself. Processor seconds count: on a busy machine the clock on the wall counts
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -57,7 +58,7 @@ def instances() -> list[Instance]:
     ]
 
 
-def measured(folder: Path, goals: int) -> dict[str, float]:
+def measured(folder: Path, goals: int, stages: Sequence[str]) -> dict[str, float]:
     """Run so many goals; give the processor seconds of each stage."""
     lake, spent = Lake(str(folder / "lake")), Counter[str]()
     versions = {"events": open_dataset(lake, "events").version}
@@ -73,7 +74,7 @@ def measured(folder: Path, goals: int) -> dict[str, float]:
             assert read_together(wanted, engine=engine, lake=lake) == goals
             spent["read"] += time.process_time() - before
         for inputs, place in wanted:
-            for stage in STAGES:
+            for stage in stages:
                 before = time.process_time()
                 run_stage(stage, inputs, engine=engine, lake=lake, folder=place)
                 spent[stage] += time.process_time() - before
@@ -81,25 +82,21 @@ def measured(folder: Path, goals: int) -> dict[str, float]:
     return {**spent, "together": sum(spent.values()), "wall": time.perf_counter() - began}
 
 
+def _apart(folder: Path, goals: int, stages: Sequence[str]) -> dict[str, float]:
+    words = [sys.executable, __file__, "--folder", folder, "--goals", str(goals), "--stages", *stages]
+    return json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, help="only these, from the first on")
     parser.add_argument("--goals", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.goals:
-        print(json.dumps(measured(chosen.folder, chosen.goals)))
+        print(json.dumps(measured(chosen.folder, chosen.goals, chosen.stages)))
         return
-    one, ten = (
-        json.loads(
-            subprocess.run(
-                [sys.executable, __file__, "--folder", chosen.folder, "--goals", str(goals)],
-                check=True,
-                stdout=subprocess.PIPE,
-                text=True,
-            ).stdout
-        )
-        for goals in (1, len(GOALS))
-    )
+    one, ten = (_apart(chosen.folder, goals, chosen.stages) for goals in (1, len(GOALS)))
     for name, spent in ten.items():
         print(f"{name:9}{one[name]:9.1f} s{spent:9.1f} s{spent / one[name]:7.2f} x")
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from scipy.stats import norm
+from sklearn.metrics import average_precision_score
 
-from likelier.model.evaluate import auc, deciles, precision_auc
+from likelier.model.evaluate import auc, average_precision, deciles, precision_auc
 
 REPEATS = 200
 
@@ -36,3 +37,11 @@ def test_intervals_stay_where_figures_can_be():
         assert 0 < found["low"] <= found["value"] == 1 >= found["high"] > 0.99
     for tenth in deciles(perfect, labels):
         assert 0 <= tenth["lift_low"] < tenth["lift_high"] <= 11
+
+
+@pytest.mark.parametrize("values", [3, 50, 10**9])
+def test_the_average_precision_is_that_of_scikit_learn_ties_and_gaps_included(values):
+    rng = np.random.default_rng(values)
+    score, labels = rng.integers(0, values, 400) / values, rng.random(400) < 0.2
+    levels = 2 * np.unique(-score, return_inverse=True)[1] + 1
+    assert average_precision(levels, labels) == pytest.approx(average_precision_score(labels, score), abs=1e-12)

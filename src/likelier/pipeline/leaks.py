@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import rankdata
 
 from likelier.activities.codes import Codebook, Measure, Signal, Source, Trait
 from likelier.activities.traits import TraitHistory
@@ -102,7 +101,8 @@ def _giveaways(witnesses: Witnesses) -> Iterator[Leak]:
         for columns in _columns_of_factors(witnesses.features):
             feature = witnesses.features.features[columns[0]]
             places, rates = _rates(*_as_one(witnesses.features, columns, then, now), labels)
-            pairs = separation(rates[places[: len(labels)]], labels)
+            mine_in = places[: len(labels)]
+            pairs = separation(rates, *(np.bincount(mine_in[did], minlength=len(rates)) for did in (labels, ~labels)))
             if pairs < NEAR_PERFECT:
                 continue
             said, actual = float(rates[places[len(labels) :]].mean()) if theirs.any() else 0.0, float(labels.mean())
@@ -133,15 +133,17 @@ def _giveaways(witnesses: Witnesses) -> Iterator[Leak]:
             yield _leak(feature, witnesses, evidence)
 
 
-def separation(score: np.ndarray, labels: np.ndarray) -> float:
-    """Give the share of pairs of one who did and one who did not that a score puts in order (AUC).
+def separation(rates: np.ndarray, did: np.ndarray, did_not: np.ndarray) -> float:
+    """Give the share of pairs of one who did and one who did not that the rates of their bins put in order (AUC).
 
-    >>> separation(np.array([0.1, 0.9, 0.9]), np.array([False, True, True]))
+    >>> separation(np.array([0.0, 1.0]), np.array([0, 2]), np.array([1, 0]))
     1.0
+    >>> separation(np.array([0.5, 0.5]), np.array([1, 0]), np.array([0, 1]))
+    0.5
     """
-    positives = int(labels.sum())
-    ranks = float(rankdata(score)[labels].sum())
-    return (ranks - positives * (positives + 1) / 2) / (positives * (len(labels) - positives))
+    level = np.unique(rates, return_inverse=True)[1]
+    good, bad = np.bincount(level, did), np.bincount(level, did_not)
+    return float((good * (np.cumsum(bad) - bad / 2)).sum() / (good.sum() * bad.sum()))
 
 
 def _rates(values: np.ndarray, coming: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
