@@ -75,11 +75,12 @@ class Watched:
         for name in ("check", "train", "score"):
             shutil.rmtree(work / name, ignore_errors=True)
             (work / name).mkdir()
-        asking.check(calendar, self.question, work, work / "check")
+        asking.check(calendar, self.question, self.engine, work, work / "check")
         champion = Champion(self.made, due=False)
         kept = keeping.Kept.of(champion, calendar, 7, self.model, work, work / "read", occurs=True)
         trained = keeping.keep(kept, work / "train")
-        scored = scoring.score(self.question, as_of, 7, trained["trust"], work, work / "score", lambda *_: None)
+        place, quietly = work / "score", lambda *_: None
+        scored = scoring.score(self.question, as_of, 7, trained["trust"], self.engine, work, place, quietly)
         source = reading.bind(replace(self.inputs, as_of=as_of), self.engine, self.lake)
         drift = watching.watch(calendar, 7, source, self.engine, work)
         findings = [(each["kind"], each["weight"], str(each["words"])) for each in drift["findings"]]

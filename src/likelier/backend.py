@@ -8,9 +8,9 @@ from __future__ import annotations
 import itertools
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import ibis
 import pyarrow as pa
@@ -18,6 +18,9 @@ import pyarrow as pa
 MOST_REMEMBERED = 100_000  # rows of one answer
 Asked = Callable[[Mapping[str, ibis.Table]], ibis.Table]
 Answer = Callable[[Mapping[str, pa.Table]], pa.Table]
+Part = TypeVar("Part")
+Done = TypeVar("Done")
+Seen = Callable[[int], None]
 
 
 class Engine(Protocol):
@@ -43,6 +46,29 @@ class Engine(Protocol):
 
     def repeated(self, schemas: Mapping[str, pa.Schema], asked: Asked) -> Answer:
         """Compile what is asked of some tables once, to compute it for other rows again and again."""
+
+    def each(self, task: Callable[[Part], Done], parts: Sequence[Part]) -> Iterable[Done]:
+        """Do a task for each part where the engine computes; what comes of it is in the order of the parts.
+
+        A task that is cut off is done anew, so it must leave the same again. Files that it reads and leaves are on a
+        path that all machines share.
+        """
+
+    def in_order(
+        self,
+        rows: ibis.Table,
+        by: Sequence[str],
+        task: Callable[[pa.RecordBatchReader], Done],
+        seen: Seen,
+        *,
+        without: Sequence[str] = (),
+    ) -> list[Done]:
+        """Sort rows and hand them, in one part or several, to a task that is done where the engine computes.
+
+        Parts, and the rows in each, are in order; rows that have the same first of `by` are in one part. `seen` is
+        told how many rows went by. Columns that the task can do `without` are only sorted by. Of tasks holds what
+        :meth:`each` says of them.
+        """
 
 
 class DuckDB:
@@ -103,6 +129,20 @@ class DuckDB:
 
         return answer
 
+    def each(self, task: Callable[[Part], Done], parts: Sequence[Part]) -> Iterable[Done]:
+        return map(task, parts)
+
+    def in_order(
+        self,
+        rows: ibis.Table,
+        by: Sequence[str],
+        task: Callable[[pa.RecordBatchReader], Done],
+        seen: Seen,
+        *,
+        without: Sequence[str] = (),
+    ) -> list[Done]:
+        return [task(watched(self.stream(rows.order_by(*by).drop(*without)), seen))]
+
     def close(self) -> None:
         self._ibis.disconnect()
         self._spill.cleanup()
@@ -157,6 +197,31 @@ class Remembering:
 
     def repeated(self, schemas: Mapping[str, pa.Schema], asked: Asked) -> Answer:
         return self._engine.repeated(schemas, asked)
+
+    def each(self, task: Callable[[Part], Done], parts: Sequence[Part]) -> Iterable[Done]:
+        return self._engine.each(task, parts)
+
+    def in_order(
+        self,
+        rows: ibis.Table,
+        by: Sequence[str],
+        task: Callable[[pa.RecordBatchReader], Done],
+        seen: Seen,
+        *,
+        without: Sequence[str] = (),
+    ) -> list[Done]:
+        return self._engine.in_order(rows, by, task, seen, without=without)
+
+
+def watched(reader: pa.RecordBatchReader, seen: Seen) -> pa.RecordBatchReader:
+    """Tell how many rows went by."""
+
+    def passing() -> Iterator[pa.RecordBatch]:
+        for batch in reader:
+            yield batch
+            seen(batch.num_rows)
+
+    return pa.RecordBatchReader.from_batches(reader.schema, passing())
 
 
 def batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

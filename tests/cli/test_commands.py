@@ -328,8 +328,8 @@ def test_the_doctor_says_what_to_do_and_fails_when_there_is_trouble(terminal, tm
 def test_several_instances_read_the_events_once_and_each_ends_as_it_would_alone(shop, tmp_path, monkeypatch):
     alone = shop("runs", "Buy again", "--json").json[0]["id"]
     written = []
-    write = reduce.write
-    monkeypatch.setattr(reduce, "write", lambda *args: written.append(args[2]) or write(*args))
+    join = reduce.join
+    monkeypatch.setattr(reduce, "join", lambda *args: written.append(args[2]) or join(*args))
     never = BUY | {"name": "Never", "goal": {**BUY["goal"], "events": [{**PURCHASE, "at_least": 900}]}}
     answer = shop("run", shop.home / "buy.yaml", shop.write("never.yaml", never), "--json")
     first, second = answer.json

@@ -92,13 +92,12 @@ def in_bulk(lake, engine, folder, out, as_of):
     source = reading.bind(Inputs(ASKED, as_of, 7, shop.versions(lake, ["shop", "people"])), engine, lake)
     reading.sort(source, model.codebook, engine, as_of, out / "read", 0, lambda *_: None)
     activities, _ = reduce.load(out / "read")
-    traits.save(
-        traits.read_traits(engine, source.attributes, model.codebook.traits, activities.ids, as_of), out / "read"
-    )
+    history = traits.read_traits(engine, source.attributes, model.codebook.traits, activities.ids, as_of)
     eligible, _ = reading.labels(activities, model.codebook, source.question, (as_of,))
     shown = scoring.shown_factors(model.features, np.array(model.strength))
     mine = np.flatnonzero(eligible[:, 0])
-    (found,) = scoring.explained(source.question, model, activities, shown, mine, as_of, out)
+    reasons = scoring.Reasons.of(model.learnt, model.features.factor_of)
+    found = scoring.explain(source.question, model, reasons, shown, activities, history, mine, as_of)
     factors = as_lists(found.contributions, found.values, shown).to_pylist()
     probability = model.calibration.probability(found.raw)
     ids = activities.ids.to_pylist()

@@ -44,9 +44,10 @@ class Consents:
         found[said] = self.given[first[said] + count[said] - 1]
         return found
 
-    def first_profiles(self, count: int) -> Consents:
-        end = int(self.starts[count])
-        return Consents(self.starts[: count + 1], self.times[:end], self.given[:end])
+    def part(self, first: int, last: int) -> Consents:
+        """Take some of the profiles."""
+        begin, end = int(self.starts[first]), int(self.starts[last])
+        return Consents(self.starts[first : last + 1] - begin, self.times[begin:end], self.given[begin:end])
 
     def save(self, folder: Path) -> None:
         np.savez(folder / CONSENTS, starts=self.starts, times=self.times, given=self.given)

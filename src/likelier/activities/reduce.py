@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -26,12 +28,16 @@ from likelier.activities.consent import Consents, load_consents
 from likelier.activities.standard import STANDARD_EVENTS
 from likelier.backend import Engine, batches
 from likelier.datasets import Field, FieldType
+from likelier.errors import StorageError
 from likelier.identity.persons import stands_for
 from likelier.instance import Question
 
 CATEGORY_CODES = 1 << 18
 NO_CODE = -1
+ORDER = ("who", "t", "_id")
+PARTS = "parts"
 SPANS = "spans.npy"
+ARRAYS = ("times", "words", "measures", "slots")
 STANDARD = {event.name: event for event in STANDARD_EVENTS}
 
 
@@ -65,6 +71,20 @@ class Activities:
     def events(self) -> int:
         return len(self.times)
 
+    def part(self, first: int, last: int) -> Activities:
+        """Take some of the profiles; what is mapped from files stays there."""
+        begin, end = int(self.starts[first]), int(self.starts[last])
+        return Activities(
+            self.ids[first:last],
+            self.starts[first : last + 1] - begin,
+            self.times[begin:end],
+            self.words[begin:end],
+            self.measures[begin:end],
+            self.slots[begin:end],
+            None if self.spans is None else self.spans[first:last],
+            self.consents and self.consents.part(first, last),
+        )
+
 
 def reduced(
     engine: Engine,
@@ -74,7 +94,7 @@ def reduced(
     fields: Sequence[Field],
     before: dt.datetime,
 ) -> ibis.Table:
-    """Express the activities of events before a moment, sorted by profile, time and event."""
+    """Express the activities of events before a moment; :data:`ORDER` is theirs."""
     kinds = {field.path: field for field in fields}
     past = events.filter(events.timestamp < ibis.literal(before))
     joined, words = _words(engine, past, question, codebook, kinds)
@@ -83,7 +103,7 @@ def reduced(
     columns |= {f"m{place}": _measure(joined, measure) for place, measure in enumerate(codebook.measures)}
     slots = [slot for category in codebook.categories for slot in _slots(joined, category)]
     columns |= {f"c{place}": slot for place, slot in enumerate(slots)}
-    return joined.select(**columns).order_by("who", "t", "_id").drop("_id")
+    return joined.select(**columns)
 
 
 def _words(
@@ -190,11 +210,10 @@ def of_one(who: str, rows: pa.Table, codebook: Codebook, consents: Consents | No
     )
 
 
-def write(
-    reader: pa.RecordBatchReader, codebook: Codebook, folder: Path, progress: Callable[[int], None] = lambda _: None
-) -> None:
-    """Stream activities into a folder of plain arrays, each batch appended as it comes."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write_part(codebook: Codebook, folder: Path, reader: pa.RecordBatchReader) -> str:
+    """Stream activities into a new folder of plain arrays below another, each batch appended as it comes; name it."""
+    folder = folder / PARTS / uuid.uuid4().hex
+    folder.mkdir(parents=True)
     ids: list[pa.Array] = []
     counts: list[np.ndarray] = []
     with (
@@ -211,14 +230,40 @@ def write(
             _columns(batch, "w", codebook.words, np.int64).tofile(words)
             _columns(batch, "m", len(codebook.measures), np.float32).tofile(measures)
             _columns(batch, "c", codebook.slots, np.int32).tofile(slots)
-            progress(batch.num_rows)
     names, sizes = _merge_runs(ids, counts)
     np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64).tofile(folder / "starts")
     with pa.OSFile(str(folder / "ids.arrow"), "wb") as sink:
         table = pa.table({"id": names})
         with pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
+    return folder.name
+
+
+def join(parts: Sequence[str], codebook: Codebook, folder: Path) -> None:
+    """Make one of the parts in a folder, in their order; what other parts there are was cut off."""
+    for part in parts:
+        if not (folder / PARTS / part / "starts").exists():
+            raise StorageError(
+                f"What the cluster's machines left in {folder} is not there: LIKELIER_HOME has to be a folder that "
+                "they all share."
+            )
+    first, *others = (folder / PARTS / part for part in parts)
+    starts, ids = [np.fromfile(first / "starts", np.int64)], [_ids(first)]
+    for other in others:
+        starts.append(np.fromfile(other / "starts", np.int64)[1:] + starts[-1][-1])
+        ids.append(_ids(other))
+        for name in ARRAYS:
+            with (first / name).open("ab") as whole, (other / name).open("rb") as more:
+                shutil.copyfileobj(more, whole, 1 << 24)
+            (other / name).unlink()
+    for name in ARRAYS:
+        (first / name).rename(folder / name)
+    np.concatenate(starts).tofile(folder / "starts")
+    table = pa.table({"id": pa.concat_arrays(ids)})
+    with pa.OSFile(str(folder / "ids.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
     (folder / "codebook.json").write_text(json.dumps(codebook.to_json()))
+    shutil.rmtree(folder / PARTS, ignore_errors=True)  # a machine that was given up may still be writing there
 
 
 def _columns(batch: pa.RecordBatch | pa.Table, letter: str, count: int, kind: Any) -> np.ndarray:
@@ -243,8 +288,7 @@ def _merge_runs(ids: list[pa.Array], counts: list[np.ndarray]) -> tuple[pa.Array
 def load(folder: Path) -> tuple[Activities, Codebook]:
     """Map what :func:`write` left into memory."""
     codebook = Codebook.from_json(json.loads((folder / "codebook.json").read_text()))
-    with pa.memory_map(str(folder / "ids.arrow")) as source:
-        ids = pa.ipc.open_file(source).read_all()["id"].combine_chunks()
+    ids = _ids(folder)
     starts = np.fromfile(folder / "starts", np.int64)
     rows = int(starts[-1])
     return (
@@ -260,6 +304,11 @@ def load(folder: Path) -> tuple[Activities, Codebook]:
         ),
         codebook,
     )
+
+
+def _ids(folder: Path) -> pa.Array:
+    with pa.memory_map(str(folder / "ids.arrow")) as source:
+        return pa.ipc.open_file(source).read_all()["id"].combine_chunks()
 
 
 def _mapped(path: Path, kind: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import numpy as np
 
 from likelier.activities.codes import BITS, Codebook, Source
 from likelier.activities.reduce import Activities, load
+from likelier.backend import Engine
 from likelier.instance import Question
 from likelier.pipeline import floors
 from likelier.pipeline.reading import labels
 from likelier.timespan import DAY, to_us
 from likelier.windows import LEAST_LOOKBACK_DAYS, Calendar
+
+PART = 1 << 20  # profiles that are decided as one task
 
 
 @dataclass(frozen=True)
@@ -40,20 +44,79 @@ class Soon:
     labels: np.ndarray
 
 
-def check(calendar: Calendar, question: Question, folder: Path, out: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Decided:
+    """What is known of some profiles before anything is learnt; of `recent` ones the last event is not too old."""
+
+    asked: Asked
+    soon: Soon
+    recent: np.ndarray
+    goal_events: int
+
+    @classmethod
+    def of(cls, activities: Activities, codebook: Codebook, question: Question, calendar: Calendar) -> Decided:
+        return cls(
+            ask_all(activities, codebook, question, calendar),
+            ask_soon(activities, codebook, question, calendar),
+            recently_active(activities, calendar),
+            goal_events(activities, codebook),
+        )
+
+    @classmethod
+    def together(cls, parts: Sequence[Decided]) -> Decided:
+        """Put parts of the profiles together, in their order."""
+        asked, soon = [part.asked for part in parts], [part.soon for part in parts]
+        return cls(
+            Asked(np.concatenate([each.eligible for each in asked]), np.concatenate([each.labels for each in asked])),
+            Soon(
+                soon[0].cut_offs,
+                np.concatenate([each.eligible for each in soon]),
+                np.concatenate([each.labels for each in soon], axis=1),
+            ),
+            np.concatenate([part.recent for part in parts]),
+            sum(part.goal_events for part in parts),
+        )
+
+    @property
+    def counts(self) -> floors.Counts:
+        return floors.Counts.of(self.asked.eligible, self.asked.labels, self.recent, self.goal_events)
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """Decides every example of some profiles, from the run's folder; the same wherever that is done."""
+
+    calendar: Calendar
+    question: Question
+    folder: Path
+
+    def __call__(self, part: tuple[int, int]) -> Decided:
+        """Take in the places of the first profile and of the one after the last."""
+        activities, codebook = self._read
+        return Decided.of(activities.part(*part), codebook, self.question, self.calendar)
+
+    @cached_property
+    def _read(self) -> tuple[Activities, Codebook]:
+        return load(self.folder / "read")
+
+
+def check(calendar: Calendar, question: Question, engine: Engine, folder: Path, out: Path) -> dict[str, Any]:
     """Decide every example and hold the counts against the floors; raises RunError where one is missed."""
-    activities, codebook = load(folder / "read")
     floors.check_history(calendar)
-    asked = ask_all(activities, codebook, question, calendar)
-    counts = count(asked, activities, codebook, calendar)
+    deciding = Deciding(calendar, question, folder)
+    decided = Decided.together(list(engine.each(deciding, _parts(load(folder / "read")[0].profiles))))
+    counts = decided.counts
     floors.check_counts(counts, calendar, question)
     floors.check_scoring(counts, calendar, question)
-    soon = ask_soon(activities, codebook, question, calendar)
-    by_window = count_soon(soon, calendar)
+    by_window = count_soon(decided.soon, calendar)
     floors.check_windows(by_window, question)
-    np.savez(out / "asked.npz", eligible=asked.eligible, labels=asked.labels)
-    np.savez(out / "soon.npz", eligible=soon.eligible, labels=soon.labels)
+    np.savez(out / "asked.npz", eligible=decided.asked.eligible, labels=decided.asked.labels)
+    np.savez(out / "soon.npz", eligible=decided.soon.eligible, labels=decided.soon.labels)
     return {"counts": describe(counts, calendar) | {"by_window": by_window}, "windows": windows_of(calendar)}
+
+
+def _parts(profiles: int) -> list[tuple[int, int]]:
+    return [(first, min(first + PART, profiles)) for first in range(0, max(profiles, 1), PART)]
 
 
 def ask_all(activities: Activities, codebook: Codebook, question: Question, calendar: Calendar) -> Asked:
@@ -96,12 +159,6 @@ def load_asked(folder: Path) -> Asked:
 def load_soon(folder: Path, calendar: Calendar) -> Soon:
     with np.load(folder / "check" / "soon.npz") as kept:
         return Soon((*calendar.labelled, *calendar.recent), kept["eligible"], kept["labels"])
-
-
-def count(asked: Asked, activities: Activities, codebook: Codebook, calendar: Calendar) -> floors.Counts:
-    return floors.Counts.of(
-        asked.eligible, asked.labels, recently_active(activities, calendar), goal_events(activities, codebook)
-    )
 
 
 def recently_active(activities: Activities, calendar: Calendar) -> np.ndarray:

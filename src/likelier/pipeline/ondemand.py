@@ -69,7 +69,8 @@ class Scorer:
         def asked(rows: Mapping[str, Any]) -> Any:
             bound.append(reading.bind_tables(instance, datasets, rows, ALWAYS))
             source = bound[0]
-            return reduce.reduced(engine, source.events, source.question, model.codebook, source.fields, ALWAYS)
+            found = reduce.reduced(engine, source.events, source.question, model.codebook, source.fields, ALWAYS)
+            return found.order_by(*reduce.ORDER)
 
         def said(rows: Mapping[str, Any]) -> Any:
             return reading.bind_tables(instance, datasets, rows, ALWAYS).consents

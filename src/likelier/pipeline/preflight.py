@@ -29,13 +29,20 @@ THOUSANDTHS = 1000
 
 
 def preflight(
-    instance: Instance, as_of: dt.datetime, *, engine: Engine, lake: Lake, most_events: int | None = None
+    instance: Instance,
+    as_of: dt.datetime,
+    *,
+    engine: Engine,
+    lake: Lake,
+    most_events: int | None = None,
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """Tell what a run would find. Trains nothing; a missed floor is told, not raised.
 
     The answer holds `windows`, `counts`, `gaps`, `problem` (code, title, message, suggestions; absent when the run can
     go ahead) and `warnings`. With `most_events` people are drawn, with all of their events, so that about so many are
-    looked at; `sampled` is then the part of the people that was, and the counts are scaled up to all.
+    looked at; `sampled` is then the part of the people that was, and the counts are scaled up to all. The work is done
+    in a new folder, which is removed again, in `folder` (a cluster's machines share it) or where the system has them.
     """
     inputs = Inputs(instance, as_of, 0, {})
     source = bind(inputs, engine, lake)
@@ -52,11 +59,11 @@ def preflight(
         few, _ = some_people(source, extent["events"], min(most_events or MOST_COMPARED, MOST_COMPARED))
         found["odd"] = [*extent["odd"], *days.rows_told(few.events, few.fields, engine)]
         floors.check_history(calendar)
-        with tempfile.TemporaryDirectory(prefix="likelier-") as folder:
+        with tempfile.TemporaryDirectory(prefix="likelier-", dir=folder) as work:
             cut_offs = (*calendar.labelled, calendar.as_of)
-            source = stitched(source, inputs, engine, lake, cut_offs, Path(folder) / "persons")
+            source = stitched(source, inputs, engine, lake, cut_offs, Path(work) / "persons")
             part, found["sampled"] = some_people(source, extent["events"], most_events)
-            found |= _count(part, engine, calendar, Path(folder), extent["events"], 1 / found["sampled"])
+            found |= _count(part, engine, calendar, Path(work), extent["events"], 1 / found["sampled"])
     except RunError as error:
         found["problem"] = told(error)
     found["warnings"] = warnings(found)
@@ -87,13 +94,10 @@ def _count(
     codebook = rules_only(source.question)
     sort(source, codebook, engine, calendar.as_of, folder, events, lambda *_: None)
     activities, _ = reduce.load(folder)
-    counts = asking.count(
-        asking.ask_all(activities, codebook, source.question, calendar), activities, codebook, calendar
-    ).scaled(scale)
-    profiles = round(scale * activities.profiles)
-    by_window = asking.count_soon(asking.ask_soon(activities, codebook, source.question, calendar), calendar)
+    decided = asking.Decided.of(activities, codebook, source.question, calendar)
+    counts, by_window = decided.counts.scaled(scale), asking.count_soon(decided.soon, calendar)
     found: dict[str, Any] = {
-        "profiles": profiles,
+        "profiles": round(scale * activities.profiles),
         "counts": asking.describe(counts, calendar) | {"by_window": by_window},
     }
     try:
@@ -124,7 +128,7 @@ def alternatives(
             goal=replace(question.goal, window_days=outcome, shorter_windows=()),
             population=replace(question.population, lookback_days=lookback),
         )
-        counts = asking.count(asking.ask_all(some, codebook, changed, other), some, codebook, other).scaled(scale)
+        counts = asking.Decided.of(some, codebook, changed, other).counts.scaled(scale)
         try:
             floors.check_counts(counts, other, changed)
             floors.check_scoring(counts, other, changed)
@@ -164,19 +168,7 @@ def _choice(outcome: int, lookback: int, calendar: Calendar, counts: floors.Coun
 
 def _sampled(activities: Activities) -> Activities:
     """Take the first profiles: ids say nothing of behaviour, and they stand together in the files."""
-    if activities.profiles <= TRIED_PROFILES:
-        return activities
-    end = int(activities.starts[TRIED_PROFILES])
-    return replace(
-        activities,
-        ids=activities.ids[:TRIED_PROFILES],
-        starts=activities.starts[: TRIED_PROFILES + 1],
-        times=activities.times[:end],
-        words=activities.words[:end],
-        measures=activities.measures[:end],
-        slots=activities.slots[:end],
-        consents=activities.consents and activities.consents.first_profiles(TRIED_PROFILES),
-    )
+    return activities.part(0, min(activities.profiles, TRIED_PROFILES))
 
 
 def warnings(found: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ import datetime as dt
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -293,7 +294,10 @@ def sort(
         done += rows
         progress(done / max(events, 1), done)
 
-    reduce.write(engine.stream(expression), codebook, folder, count)
+    folder.mkdir(parents=True, exist_ok=True)
+    write = partial(reduce.write_part, codebook, folder)
+    parts = engine.in_order(expression, reduce.ORDER, write, count, without=["_id"])
+    reduce.join(parts, codebook, folder)
     keep_standing(source, engine, as_of, folder)
 
 

@@ -1,14 +1,17 @@
 """Score everybody eligible at the as-of instant, with reasons.
 
-Two passes: the first predicts and explains in batches, the second, once the population's mean is known, adds score and
-percentile. Nothing but one number a profile and a sample for the insights stays in memory.
+Two passes: the first predicts and explains in parts, where the engine computes, the second, once the population's mean
+is known, adds score and percentile. Nothing but one number a profile and a sample for the insights stays in memory.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+import shutil
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ import pyarrow.parquet as pq
 from likelier import scores
 from likelier.activities.reduce import Activities, load
 from likelier.activities.traits import TraitHistory, load_traits
+from likelier.backend import Engine
 from likelier.errors import RunError
 from likelier.explanations.contributions import Reasons
 from likelier.explanations.factors import FACTOR_TYPE, Shown, as_lists, shown_factors
@@ -38,6 +42,7 @@ from likelier.windows import Row
 
 BATCH = 32_768
 SAMPLE_ROWS = 100_000
+PARTS = "parts"
 LEAST_SPREAD = 1e-6
 POPULATION = "population.npz"
 OTHER_SCORES = "other.parquet"
@@ -68,6 +73,7 @@ def score(
     as_of: dt.datetime,
     seed: int,
     trust: dict[str, Any],
+    engine: Engine,
     folder: Path,
     out: Path,
     progress: Progress,
@@ -76,11 +82,10 @@ def score(
 
     Raises RunError 403 when all probabilities are the same.
     """
-    activities, _ = load(activities_of(folder))
-    model = artifact.load(folder / "train")
-    shown = shown_factors(model.features, np.array(model.strength))
     eligible = np.flatnonzero(load_asked(folder).eligible[:, -1])
-    every, base, sample = _first_pass(question, model, activities, shown, eligible, as_of, folder, out, progress)
+    step = max(1, -(-len(eligible) // SAMPLE_ROWS))
+    told = _first_pass(Explaining(question, as_of, folder, out, step), eligible, engine, progress)
+    every, base = np.concatenate([part.probabilities for part in told]), told[0].base
     probability = every[:, -1]
     if float(np.ptp(probability)) < LEAST_SPREAD:
         raise RunError(
@@ -94,13 +99,13 @@ def score(
         )
     scale = scores.Scale.of(probability)
     scored = scale.score(probability)
-    _second_pass(question, as_of, out, every, scored, base, progress)
+    _second_pass(question, as_of, out, told, every, scored, progress)
     np.savez(out / POPULATION, base_odds=scale.base_odds, probability=np.sort(probability))
-    np.savez(out / "sample.npz", score=scored[sample.rows], values=sample.values, contributions=sample.contributions)
+    _save_sample(out, told, scored)
     return {
         "scored": len(probability),
         "scores": of_scores(scored, probability) | {"mean_interval": mean_interval(probability)},
-        "by_window": every.mean(axis=0).tolist() if model.sooner else [],
+        "by_window": every.mean(axis=0).tolist() if every.shape[1] > 1 else [],
         "base_log_odds": base,
         "estimate": {
             "auc": estimated_auc(probability, trust, seed=seed),
@@ -136,57 +141,78 @@ def score_other(question: Question, as_of: dt.datetime, folder: Path, out: Path)
 
 
 @dataclass(frozen=True)
-class _Sampled:
+class Told:
+    """What is told of a part: who that is and why is in `file`, which holds one batch."""
+
+    file: str
+    base: float
+    probabilities: np.ndarray
     rows: np.ndarray
+    """Which of all the scored are in the sample for the insights; of these `values` and `contributions` are."""
     values: np.ndarray
     contributions: np.ndarray
 
 
-def _first_pass(
-    question: Question,
-    model: artifact.Model,
-    activities: Activities,
-    shown: tuple[Shown, ...],
-    eligible: np.ndarray,
-    as_of: dt.datetime,
-    folder: Path,
-    out: Path,
-    progress: Progress,
-) -> tuple[np.ndarray, float, _Sampled]:
-    step = max(1, -(-len(eligible) // SAMPLE_ROWS))
-    told, kept_rows, kept_values, kept_contributions = [], [], [], []
-    done, base = 0, 0.0
-    with pa.OSFile(str(out / "explained.arrow"), "wb") as sink, pa.ipc.new_file(sink, EXPLAINED) as writer:
-        for batch in explained(question, model, activities, shown, eligible, as_of, folder):
-            ids = activities.ids.take(pa.array(batch.profiles))
-            lists = as_lists(batch.contributions, batch.values, shown)
+@dataclass(frozen=True)
+class Explaining:
+    """Predicts and explains a part of the eligible, from the run's folder; the same wherever that is done."""
+
+    question: Question
+    as_of: dt.datetime
+    folder: Path
+    out: Path
+    step: int
+
+    def __call__(self, part: tuple[int, np.ndarray]) -> Told:
+        """Take in the place of the part's first profile among the eligible, and the part's profiles."""
+        first, profiles = part
+        model, reasons, shown, activities, traits = self._read
+        batch = explain(self.question, model, reasons, shown, activities, traits, profiles, self.as_of)
+        lists = as_lists(batch.contributions, batch.values, shown)
+        mine = np.arange(-first % self.step, len(profiles), self.step)
+        return Told(
+            self._write(first, activities.ids.take(pa.array(profiles)), lists),
+            batch.base,
+            batch.probabilities,
+            first + mine,
+            batch.values[mine].astype(np.float32),
+            batch.contributions[mine].astype(np.float32),
+        )
+
+    @cached_property
+    def _read(self) -> tuple[artifact.Model, Reasons, tuple[Shown, ...], Activities, TraitHistory]:
+        return read_model(self.folder)
+
+    def _write(self, first: int, ids: pa.Array, lists: pa.Array) -> str:
+        """Leave a file that is whole as soon as it is there, however often the part is begun."""
+        (self.out / PARTS).mkdir(exist_ok=True)
+        file = self.out / PARTS / f"{first:012}.arrow"
+        coming = file.with_suffix(f".{uuid.uuid4().hex}")
+        with pa.OSFile(str(coming), "wb") as sink, pa.ipc.new_file(sink, EXPLAINED) as writer:
             writer.write_batch(pa.RecordBatch.from_arrays([ids, lists], schema=EXPLAINED))
-            mine = np.arange(-done % step, len(batch.raw), step)
-            kept_rows.append(done + mine)
-            kept_values.append(batch.values[mine].astype(np.float32))
-            kept_contributions.append(batch.contributions[mine].astype(np.float32))
-            told.append(batch.probabilities)
-            base = batch.base
-            done += len(batch.raw)
-            progress(0.9 * done / len(eligible), done)
-    sampled = _Sampled(np.concatenate(kept_rows), np.concatenate(kept_values), np.concatenate(kept_contributions))
-    return np.concatenate(told), base, sampled
+        coming.rename(file)
+        return file.name
 
 
-def explained(
-    question: Question,
-    model: artifact.Model,
-    activities: Activities,
-    shown: tuple[Shown, ...],
-    profiles: np.ndarray,
-    as_of: dt.datetime,
+def read_model(
     folder: Path,
-) -> Iterator[Explained]:
-    """Predict and explain some profiles at an instant, batch by batch."""
-    traits = load_traits(activities_of(folder))
+) -> tuple[artifact.Model, Reasons, tuple[Shown, ...], Activities, TraitHistory]:
+    """Read what a run's model explains with, and what it explains from."""
+    model = artifact.load(folder / "train")
+    activities, _ = load(activities_of(folder))
     reasons = Reasons.of(model.learnt, model.features.factor_of)
-    for first in range(0, len(profiles), BATCH):
-        yield explain(question, model, reasons, shown, activities, traits, profiles[first : first + BATCH], as_of)
+    shown = shown_factors(model.features, np.array(model.strength))
+    return model, reasons, shown, activities, load_traits(activities_of(folder))
+
+
+def _first_pass(explaining: Explaining, eligible: np.ndarray, engine: Engine, progress: Progress) -> list[Told]:
+    parts = [(first, eligible[first : first + BATCH]) for first in range(0, len(eligible), BATCH)]
+    told, done = [], 0
+    for part in engine.each(explaining, parts):
+        told.append(part)
+        done += len(part.probabilities)
+        progress(0.9 * done / len(eligible), done)
+    return told
 
 
 def explain(
@@ -215,39 +241,48 @@ def _second_pass(
     question: Question,
     as_of: dt.datetime,
     out: Path,
+    told: Sequence[Told],
     every: np.ndarray,
     scored: np.ndarray,
-    base: float,
     progress: Progress,
 ) -> None:
     probability = every[:, -1]
     percentile = scores.percentiles(probability)
     windows, done = scores.windows_of(question.goal, every), 0
-    with (
-        pa.memory_map(str(out / "explained.arrow")) as source,
-        pq.ParquetWriter(out / "scores.parquet", scores.schema_of(question.goal), compression="zstd") as writer,
-    ):
-        reader = pa.ipc.open_file(source)
-        for place in range(reader.num_record_batches):
-            batch = reader.get_batch(place)
-            rows = slice(done, done + batch.num_rows)
+    with pq.ParquetWriter(out / "scores.parquet", scores.schema_of(question.goal), compression="zstd") as writer:
+        for part in told:
+            ids, factors = _explained(out / PARTS / part.file)
+            rows = slice(done, done + len(ids))
             writer.write_table(
                 scores.table(
-                    batch["id"],
+                    ids,
                     probability[rows],
                     scored[rows],
                     percentile[rows],
-                    batch["factors"],
-                    base,
+                    factors,
+                    part.base,
                     namespace=question.namespace,
                     propensity_type=question.propensity_type,
                     score_date=as_of,
                     windows={name: values[rows] for name, values in windows.items()},
                 )
             )
-            done += batch.num_rows
+            done += len(ids)
             progress(0.9 + 0.1 * done / len(probability), done)
-    (out / "explained.arrow").unlink()
+    shutil.rmtree(out / PARTS, ignore_errors=True)  # a machine that was given up may still be writing there
+
+
+def _explained(file: Path) -> tuple[pa.Array, pa.Array]:
+    with pa.memory_map(str(file)) as source:
+        batch = pa.ipc.open_file(source).get_batch(0)
+    return batch["id"], batch["factors"]
+
+
+def _save_sample(out: Path, told: Sequence[Told], scored: np.ndarray) -> None:
+    rows, values, contributions = (
+        np.concatenate([getattr(part, name) for part in told]) for name in ("rows", "values", "contributions")
+    )
+    np.savez(out / "sample.npz", score=scored[rows], values=values, contributions=contributions)
 
 
 def load_sample(folder: Path) -> Sample:

@@ -118,7 +118,7 @@ def planned(inputs: Inputs, engine: Engine, lake: Lake, folder: Path) -> reading
 
 
 def _check(run: Run, out: Path, _: Progress) -> dict[str, Any]:
-    return asking.check(run.calendar, run.question, run.folder, out)
+    return asking.check(run.calendar, run.question, run.engine, run.folder, out)
 
 
 def _train(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def _train(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
 
 def _score(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
     trust = run.said("train")["trust"]
-    said = scoring.score(run.question, run.inputs.as_of, run.inputs.seed, trust, run.folder, out, progress)
+    said = scoring.score(run.question, run.inputs.as_of, run.inputs.seed, trust, run.engine, run.folder, out, progress)
     return {**said, "other": scoring.score_other(run.question, run.inputs.as_of, run.folder, out)}
 
 

@@ -12,12 +12,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from likelier.datasets import list_datasets, open_dataset
-from likelier.errors import LikelierError
+from likelier.errors import LikelierError, UsageError
 from likelier.lake import Lake
 from likelier.runs.owners import is_gone
 from likelier.runs.records import State
 from likelier.service.workspace import Workspace
-from likelier.settings import Settings
+from likelier.settings import EngineName, Settings
+from likelier.spark import reach
 from likelier.store import runs as records
 from likelier.store.database import HEAD, Store, inspect
 
@@ -189,6 +190,17 @@ def _engine(settings: Settings) -> Iterator[Finding]:
         yield Finding("engine", Verdict.TROUBLE, f"DuckDB does not start: {_kind(error)}", advice)
         return
     yield Finding("engine", Verdict.WELL, f"DuckDB, {settings.memory} of memory")
+    if settings.engine is EngineName.SPARK:
+        yield _spark(settings.spark)
+
+
+def _spark(master: str) -> Finding:
+    """Look for what a run on Spark needs at the least, without starting one."""
+    try:
+        reach.look(master)
+    except UsageError as error:
+        return Finding("spark", Verdict.TROUBLE, str(error), "See docs/spark.md.")
+    return Finding("spark", Verdict.WELL, f"Spark at {master}")
 
 
 def _kind(error: Exception) -> str:

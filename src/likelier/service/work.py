@@ -39,10 +39,13 @@ def check_instance(
 ) -> dict[str, Any]:
     """Count what a run would find, and train nothing; `most_events` draws people so that an answer comes at once."""
     from likelier import pipeline
+    from likelier.service.outcomes import room
 
-    with workspace.chosen_engine() as engine:
+    with workspace.chosen_engine() as engine, room(workspace) as folder:
         moment = as_of or next_midnight(pipeline.newest_event(engine, workspace.lake, instance.datasets))
-        return pipeline.preflight(instance, moment, engine=engine, lake=workspace.lake, most_events=most_events)
+        return pipeline.preflight(
+            instance, moment, engine=engine, lake=workspace.lake, most_events=most_events, folder=folder
+        )
 
 
 def carry_on_here(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> Run:

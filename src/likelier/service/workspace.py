@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from likelier.errors import UsageError
 from likelier.lake import Lake
 from likelier.settings import EngineName, Settings
+from likelier.spark import reach
 from likelier.store.database import Store, open_store
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ class Workspace:
 
 
 def spark(master: str) -> AbstractContextManager[Engine]:
-    try:
-        from likelier.spark.engine import Spark  # noqa: PLC0415 - an extra, and slow to load
-    except ModuleNotFoundError as error:
-        raise UsageError(f"Spark needs the package {error.name}: pip install 'likelier[spark]'.") from error
+    """Open Spark at a master. Raises :class:`UsageError` where that cannot be."""
+    reach.look(master)
+    from likelier.spark.engine import Spark  # noqa: PLC0415 - an extra, and slow to load
+
     return Spark(master)
 
 

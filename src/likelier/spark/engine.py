@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import itertools
 import os
+import pickle
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any, Self
 
 import ibis
 import ibis.expr.operations as ops
 import pyarrow as pa
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as everybody calls it
 from pyspark.sql.functions import arrow_udf
 from pyspark.sql.pandas.types import from_arrow_type, to_arrow_schema
 
-from likelier.backend import Answer, Asked
+from likelier.backend import Answer, Asked, Done, Part, Seen
 from likelier.errors import UsageError
 from likelier.spark.dialect import Dialect
-from likelier.spark.there import PACKED, answer_of, pack, unpack
+from likelier.spark.reach import set_by_people
+from likelier.spark.there import COUNT, DONE, PACKED, PLACE, OnBatches, answer_of, on_part, on_rows, pack, unpack
 
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -37,9 +40,8 @@ ON_THIS_MACHINE = {  # nobody else is to talk to it
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
 }
+OF_A_RUN = {"spark.driver.maxResultSize": "0"}  # a number a profile comes back, and the driver holds those anyway
 QUIET = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
-
-OnBatches = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 class Spark:
@@ -60,7 +62,7 @@ class Spark:
     def read(self, files: Sequence[str], *, file: str | None = None) -> ibis.Table:
         frame = self.session.read.option("mergeSchema", len(files) > 1).parquet(*map(_address, files))
         if file:
-            frame = frame.withColumn(file, F.url_decode(F.regexp_replace("_metadata.file_path", "^file:/+", "/")))
+            frame = frame.withColumn(file, _path_of("_metadata.file_path"))
         return self._view(frame)
 
     def values(self, table: pa.Table) -> ibis.Table:
@@ -97,6 +99,32 @@ class Spark:
             return self.table(expression)
 
         return answer
+
+    def each(self, task: Callable[[Part], Done], parts: Sequence[Part]) -> Iterable[Done]:
+        if not parts:
+            return []
+        return self.session.sparkContext.parallelize(parts, len(parts)).map(on_part(task)).collect()
+
+    def in_order(
+        self,
+        rows: ibis.Table,
+        by: Sequence[str],
+        task: Callable[[pa.RecordBatchReader], Done],
+        seen: Seen,
+        *,
+        without: Sequence[str] = (),
+    ) -> list[Done]:
+        names = {name: f"c{place}" for place, name in enumerate(rows.columns)}
+        sorting = [names[name] for name in by]
+        frame = self._frame(rows).toDF(*names.values())
+        frame = frame.repartitionByRange(sorting[0]).sortWithinPartitions(*sorting)
+        frame = frame.drop(*(names[name] for name in without))
+        schema = _schema(rows.drop(*without))
+        told = _mapped(frame, on_rows(task, schema), f"{PLACE} int, {COUNT} long, {DONE} binary").collect()
+        if not told:
+            return [task(schema.empty_table().to_reader())]
+        seen(sum(row[COUNT] for row in told))
+        return [pickle.loads(row[DONE]) for row in sorted(told, key=itemgetter(PLACE))]  # noqa: S301 - our own words
 
     def close(self) -> None:
         for view in self._views:
@@ -135,20 +163,27 @@ class Spark:
 def _session(master: str) -> SparkSession:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # the same place on every machine, unless told otherwise
     local = ON_THIS_MACHINE if master.startswith("local") else {}
-    builder = SparkSession.builder.master(master).appName("likelier")
-    for name, value in {**QUIET, **local}.items():
-        builder = builder.config(name, value)
+    builder, theirs = SparkSession.builder.master(master).appName("likelier"), set_by_people()
+    for name, value in {**QUIET, **OF_A_RUN, **local}.items():
+        if name not in theirs:
+            builder = builder.config(name, value)
     try:
         with _without_pandas():
             session = builder.getOrCreate().newSession()
     except (PySparkException, Py4JError, OSError) as error:
         raise UsageError(
-            f"Spark does not start at '{master}': {error}. It needs Java 17 or later (JAVA_HOME) and a master that "
-            "answers (LIKELIER_SPARK)."
+            f"Spark does not start at '{master}': {_said(error)} It needs Java 17 or later (JAVA_HOME) and a master "
+            "that it knows (LIKELIER_SPARK)."
         ) from error
     for name, value in SETTINGS.items():
         session.conf.set(name, value)
     return session
+
+
+def _said(error: Exception) -> str:
+    """Give the first line of what was said, Java's without its stack; it ends as a sentence does."""
+    said = error.java_exception.getMessage() if isinstance(error, Py4JJavaError) else str(error)
+    return f"{str(said).strip().splitlines()[0].rstrip('.')}." if said else f"{type(error).__name__}."
 
 
 def _mapped(frame: DataFrame, function: OnBatches, schema: str) -> DataFrame:
@@ -173,10 +208,16 @@ def _kept(kind: pa.DataType) -> pa.DataType:
     return pa.timestamp("us", "UTC") if pa.types.is_timestamp(kind) else kind
 
 
-def _address(file: str) -> str:
-    r"""Write a file as Spark does: it knows S3 by another name, and takes some signs for patterns.
+def _path_of(address: str) -> Column:
+    """Undo, in a column of files' addresses, what Spark made of them; a plus is one, not a blank as in forms."""
+    return F.url_decode(F.regexp_replace(F.regexp_replace(address, "^file:/+", "/"), r"\+", "%2B"))
 
-    >>> print(_address("s3://shop/lake/a[1].parquet"))
-    s3a://shop/lake/a\[1\].parquet
+
+def _address(file: str) -> str:
+    r"""Write a file as Spark does: a path is of this machine, S3 has another name, and some signs are patterns.
+
+    >>> print(_address("s3://shop/lake/a[1].parquet"), _address("/lake/b.parquet"))
+    s3a://shop/lake/a\[1\].parquet file:///lake/b.parquet
     """
-    return re.sub(r"([{}\[\]*?\\])", r"\\\1", re.sub("^s3://", "s3a://", file))
+    schemed = re.sub("^/", "file:///", re.sub("^s3://", "s3a://", file))
+    return re.sub(r"([{}\[\]*?\\])", r"\\\1", schemed)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import random
 import shutil
+from functools import partial
 from itertools import pairwise
 
 import ibis
@@ -15,15 +17,27 @@ import pytest
 from tests.conditions.test_oracle import FIELDS, NUMBERS, PATTERNS, TEXTS, WRITTEN_MOMENTS, Sample, built, expected
 from tests.pipeline import shop
 
-from likelier.activities import discover, reduce
+from likelier.activities import codes, discover, reduce
 from likelier.activities.traits import load_traits
 from likelier.backend import DuckDB
 from likelier.conditions.algebra import operators_for
 from likelier.datasets import FieldType
+from likelier.errors import StorageError
 from likelier.identity.cuts import CUTS, cut
 from likelier.identity.links import node
 from likelier.lake import Lake
-from likelier.pipeline import Inputs, newest_event, preflight, reading, run_stage, watching
+from likelier.pipeline import (
+    Inputs,
+    asking,
+    newest_event,
+    preflight,
+    reading,
+    run_stage,
+    scores_file,
+    scoring,
+    watching,
+)
+from likelier.pipeline.stages import Run
 from likelier.timespan import DAY, UTC
 
 MOMENT = pa.timestamp("us", "UTC")
@@ -42,7 +56,7 @@ def spark():
         patch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")  # it lives for a minute
         from likelier.spark.engine import Spark  # noqa: PLC0415 - where there is no Java there need be no PySpark
 
-        with Spark("local[2]") as engine:
+        with Spark("local[2, 2]") as engine:  # a task that fails is begun a second time
             for name, value in FOR_FEW_ROWS.items():
                 engine.session.conf.set(name, value)
             yield engine
@@ -79,7 +93,7 @@ EVENTS = pa.table(
 @pytest.fixture(scope="module")
 def events(engine, tmp_path_factory):
     """Two files; the second lacks a column and has another one."""
-    folder = tmp_path_factory.mktemp("a folder [of events]")
+    folder = tmp_path_factory.mktemp("a folder [of+events]")
     files = [str(folder / name) for name in ("first.parquet", "second file.parquet")]
     pq.write_table(EVENTS.slice(0, 2).drop_columns(["items"]), files[0])
     pq.write_table(EVENTS.slice(2).append_column("late", pa.array([1, 2])), files[1])
@@ -240,6 +254,61 @@ WRITTEN = {
 }
 
 
+PLACE = 1 << 40
+
+
+def multiplied(by, part):
+    return part[0], by * part[1], os.getpid()
+
+
+def test_a_task_is_done_for_each_part_and_answered_in_their_order(engine):
+    parts = [(number, np.full(3, number)) for number in range(5)]
+    done = list(engine.each(partial(multiplied, PLACE), parts))
+    assert [place for place, *_ in done] == list(range(5))
+    np.testing.assert_array_equal(np.concatenate([each for _, each, _ in done]), PLACE * np.repeat(range(5), 3))
+    assert list(engine.each(multiplied, [])) == []
+
+
+def dying(folder, part):
+    """Take the process along the first time."""
+    try:
+        (folder / str(part)).touch(exist_ok=False)
+    except FileExistsError:
+        return 2 * part
+    os._exit(1)
+
+
+def test_a_task_that_was_cut_off_is_done_anew(spark, tmp_path):
+    assert list(spark.each(partial(dying, tmp_path), [1, 2])) == [2, 4]
+
+
+def kept(folder, reader):
+    table = reader.read_all()
+    name = f"{table['who'][0].as_py()}.parquet" if len(table) else "nobody.parquet"
+    pq.write_table(table, folder / name)
+    return name, len(table)
+
+
+def test_sorted_rows_are_handed_over_in_parts_that_divide_nobody(engine, tmp_path):
+    numbers = np.random.default_rng(5).permutation(4000)
+    people = [f"p{number % 97:02}" for number in numbers]
+    rows = engine.values(pa.table({"a.b": numbers, "who": people, "_id": [f"{-number:06}" for number in numbers]}))
+    seen = []
+    parts = engine.in_order(rows, ("who", "_id"), partial(kept, tmp_path), seen.append, without=["_id"])
+    assert sum(seen) == sum(rows for _, rows in parts) == 4000
+    found = [pq.read_table(tmp_path / name) for name, _ in parts]
+    assert found[0].column_names == ["a.b", "who"]
+    told = [who for part in found for who in dict.fromkeys(part["who"].to_pylist())]
+    assert told == sorted(set(people))  # each once: nobody is in two parts
+    wanted = sorted(zip(people, (f"{-number:06}" for number in numbers), numbers.tolist(), strict=True))
+    assert [number for part in found for number in part["a.b"].to_pylist()] == [number for *_, number in wanted]
+
+
+def test_of_no_rows_there_is_one_part(engine, tmp_path):
+    rows = engine.values(pa.table({"who": pa.array([], pa.string()), "n": pa.array([], pa.int64())}))
+    assert engine.in_order(rows, ("who",), partial(kept, tmp_path), print) == [("nobody.parquet", 0)]
+
+
 def some_value(chance, field, operator):
     if operator in ("exists", "not_exists"):
         return None
@@ -268,12 +337,13 @@ def test_every_operator_holds_for_the_rows_that_a_plain_loop_says(engine, tmp_pa
         assert got == [expected(spec, row) for row in sample.rows], spec
 
 
-# --- the first stage of a run, on both -------------------------------------------------------------------------------
+# --- the stages of a run, on both -------------------------------------------------------------------------------
 
 PEOPLE = 120
 PLAIN = shop.instance()
 ASKED = shop.instance(
     datasets=["shop", "people"],
+    goal=shop.goal(window_days=[7, 14]),
     stitch=True,
     profile_attributes=[{"name": "Tier", "field": "tier"}, {"name": "Age", "field": "age"}],
     eligible_population={
@@ -297,7 +367,7 @@ ASKED = shop.instance(
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory):
+def visits(tmp_path_factory):
     """Visits of which some show a cookie only; two batches, of which one lacks a column; a link is cut."""
     lake = Lake(str(tmp_path_factory.mktemp("lake")))
     events = shop.events(PEOPLE)
@@ -324,10 +394,19 @@ def first_stage(engine, lake, folder):
     return said, reduce.load(folder / "read"), load_traits(folder / "read")
 
 
-def test_the_first_stage_leaves_the_same_activities(spark, lake, tmp_path):
+@pytest.fixture(scope="module")
+def alone(visits, tmp_path_factory):
+    """The folder of a run on one machine after its first stage."""
+    folder = tmp_path_factory.mktemp("run")
+    with DuckDB() as engine:
+        first_stage(engine, visits, folder)
+    return folder
+
+
+def test_the_first_stage_leaves_the_same_activities(spark, visits, alone, tmp_path):
     with DuckDB() as other:
-        said, (activities, codebook), traits = first_stage(other, lake, tmp_path / "duckdb")
-    found, (mine, book), history = first_stage(spark, lake, tmp_path / "spark")
+        said, (activities, codebook), traits = first_stage(other, visits, alone)
+    found, (mine, book), history = first_stage(spark, visits, tmp_path)
     assert found == said
     assert book == codebook
     assert codebook.categories
@@ -341,14 +420,53 @@ def test_the_first_stage_leaves_the_same_activities(spark, lake, tmp_path):
         np.testing.assert_array_equal(getattr(history, name), getattr(traits, name), name)
 
 
-def test_a_pre_flight_and_a_watch_find_the_same(spark, lake):
+def test_parts_of_the_people_are_decided_as_all_of_them_are(visits, alone):
+    with DuckDB() as engine:
+        run = Run(inputs_of(visits), engine, visits, alone)
+        deciding = asking.Deciding(run.calendar, run.question, alone)
+    profiles = reduce.load(alone / "read")[0].profiles
+    whole = deciding((0, profiles))
+    parts = asking.Decided.together([deciding((first, min(first + 50, profiles))) for first in range(0, profiles, 50)])
+    assert parts.counts == whole.counts
+    assert 0 < whole.asked.eligible.sum() < whole.asked.eligible.size
+    for name in ("eligible", "labels"):
+        np.testing.assert_array_equal(getattr(parts.asked, name), getattr(whole.asked, name), name)
+        np.testing.assert_array_equal(getattr(parts.soon, name), getattr(whole.soon, name), name)
+
+
+def test_labels_scores_and_reasons_are_the_same(spark, lake, done, tmp_path, monkeypatch):
+    """Sums are over one person's values, in one order wherever that is: they may not differ at all."""
+    there, said = done
+    for stage in ("read", "train"):
+        (tmp_path / stage).symlink_to(there / stage)
+    monkeypatch.setattr(asking, "PART", 300)
+    monkeypatch.setattr(scoring, "BATCH", 200)
+    inputs = Inputs(shop.ASKED, shop.AS_OF, 7, shop.versions(lake, ["shop", "people"]))
+    for stage in ("check", "score"):
+        assert run_stage(stage, inputs, engine=spark, lake=lake, folder=tmp_path) == said[stage]
+    assert said["score"]["scored"] > 400  # several parts
+    mine, wanted = asking.load_asked(tmp_path), asking.load_asked(there)
+    np.testing.assert_array_equal(mine.eligible, wanted.eligible)
+    np.testing.assert_array_equal(mine.labels, wanted.labels)
+    assert pq.read_table(scores_file(tmp_path)).equals(pq.read_table(scores_file(there)))
+    mine, wanted = scoring.load_sample(tmp_path), scoring.load_sample(there)
+    for name in ("score", "values", "contributions"):
+        np.testing.assert_array_equal(getattr(mine, name), getattr(wanted, name), name)
+
+
+def test_folders_that_machines_do_not_share_are_an_error(tmp_path):
+    with pytest.raises(StorageError, match="LIKELIER_HOME has to be a folder that they all share"):
+        reduce.join(["left-elsewhere"], codes.Codebook(()), tmp_path)
+
+
+def test_a_pre_flight_and_a_watch_find_the_same(spark, visits):
     def told(engine):
-        inputs = Inputs(PLAIN, shop.AS_OF, 7, shop.versions(lake, ["shop"]))
-        source = reading.bind(inputs, engine, lake)
+        inputs = Inputs(PLAIN, shop.AS_OF, 7, shop.versions(visits, ["shop"]))
+        source = reading.bind(inputs, engine, visits)
         book = discover.propose(engine, source.events, (), source.question, source.fields, shop.AS_OF - 30 * DAY)
         return (
-            newest_event(engine, lake, ("shop",)),
-            preflight(PLAIN, shop.AS_OF, engine=engine, lake=lake, most_events=1000),
+            newest_event(engine, visits, ("shop",)),
+            preflight(PLAIN, shop.AS_OF, engine=engine, lake=visits, most_events=1000),
             watching.arrivals(source, book, engine, shop.AS_OF - 60 * DAY),
         )
 
