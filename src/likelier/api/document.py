@@ -106,7 +106,10 @@ SEGMENT_BODY = _body(
     {"type": "object", "properties": RULE, "additionalProperties": False},
     {"name": "Likely buyers", "instance": "Buy again", "bucket": "high"},
 )
-EVENTS_BODY = _body({"type": "string"}, EVENT, "application/x-ndjson")
+ANY_LINES = {
+    "description": "An event a line; one that cannot be used is counted as rejected, and the others are taken."
+}
+EVENTS_BODY = _body(ANY_LINES, EVENT, "application/x-ndjson")
 
 
 def document(app: FastAPI) -> dict[str, Any]:
