@@ -268,6 +268,7 @@ class _Page:
                     action(_("Stop the run"), partial(self._stop, row), "stop")
                 else:
                     action(_("Run now"), partial(self._run, row), "play_arrow")
+                action(_("Edit"), lambda: ui.navigate.to(f"/instances/new?edit={row.id}"), "edit")
                 action(_("Clone"), partial(self._clone, row), "content_copy")
                 if row.status is Status.ENABLED:
                     action(_("Switch off"), partial(self._switch, row, Status.DISABLED), "pause")

@@ -66,8 +66,9 @@ class Performance:
         else:
             asked = in_words(self._site.workspace, instance_of(self._row))
             text(join(performance_words.headline(runs, asked.deed or found["goal_deed"])), "p", "headline")
-        with card():
-            self._over_time(runs)
+        if closed or len(runs) > 1:  # one expectation alone is no line
+            with card():
+                self._over_time(runs)
         with card():
             _table(runs)
         if closed:
