@@ -96,6 +96,8 @@ def test_datasets_are_accessible_in_every_tab_and_on_the_way_in(visit):
         expect(tab.get_by_text(re.compile(words)).first).to_be_visible()
         assert violations(tab) == []
     tab.get_by_role("button", name="Add a file").click()
+    expect(tab.get_by_role("button", name="Choose a file")).to_be_visible()
+    assert violations(tab) == []
     file = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"customer_id,timestamp,kind\nc1,2024-05-01,view\n"}
     tab.locator("input[type=file]").set_input_files(file)
     expect(tab.get_by_label("Who: a column")).to_have_value("customer_id")

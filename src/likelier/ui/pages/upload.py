@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from html import escape
 from inspect import isawaitable
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,15 @@ from likelier.ui.parts import action, answer_of, block, text, toast, tool
 from likelier.ui.site import Site
 
 LARGEST = 4 * 1024**3
+CHOOSE = """
+<div class="row choose">
+  <q-btn label="{choose}" icon="upload_file" no-caps unelevated class="action main" @click="props.pickFiles" />
+  <span hidden><q-uploader-add-trigger /></span>
+  <span class="soft" v-if="!props.isUploading">{drop}</span>
+  <span class="soft" v-else>{{{{ props.uploadSizeLabel }}}} · {{{{ props.uploadProgressLabel }}}}</span>
+</div>
+"""
+"""The head of the place for a file; the usual one has a sign without a name."""
 COMMON = (
     "eventType",
     "commerce.purchases.value",
@@ -102,14 +112,11 @@ class _Upload:
     def _choose(self) -> None:
         with self._body:
             text(_("Events or profile attributes as CSV, Parquet or JSON, also packed as .gz or .zst."), "p", "soft")
-            chooser = ui.upload(
-                label=_("Drop a file here, or choose one with +"),
-                auto_upload=True,
-                max_files=1,
-                max_file_size=LARGEST,
-                on_upload=self._came,
+            chooser = ui.upload(auto_upload=True, max_files=1, max_file_size=LARGEST, on_upload=self._came)
+            chooser.props("flat bordered").classes("chooser")
+            chooser.add_slot(
+                "header", CHOOSE.format(choose=escape(_("Choose a file")), drop=escape(_("or drop it here")))
             )
-            chooser.props("flat bordered color=primary").classes("chooser")
 
     async def _came(self, event: events.UploadEventArguments) -> None:
         name = re.sub(r"[^\w.-]+", "_", Path(event.file.name).name) or "file"
