@@ -30,7 +30,7 @@ from likelier.lake import Lake
 from likelier.pipeline import STAGES, Inputs, read_together, run_stage
 
 
-def rule(field: str, operator: str = "exists", value: str | None = None, **more: object) -> dict:
+def rule(field: str, operator: str = "exists", value: object = None, **more: object) -> dict:
     given = {} if value is None else {"value": value}
     return {"conditions": [{"field": field, "operator": operator, **given}], **more}
 
@@ -44,7 +44,7 @@ GOALS = {
     "Come in 7 days": (SEEN, 7),
     "Fill a cart": (ADDED, 14),
     "Search": (rule("search.keywords"), 14),
-    "Spend much": (rule("commerce.order.priceTotal", "greater_than", "50", name="great order"), 30),
+    "Spend much": (rule("commerce.order.priceTotal", "greater_than", 50, name="great order"), 30),
     "First category": (rule("productListItems.category", "equals", "category0"), 7),
     "By phone": (rule("device.type", "equals", "phone"), 7),
 }
