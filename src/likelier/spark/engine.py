@@ -7,10 +7,12 @@ import os
 import pickle
 import re
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, Self
 
 import ibis
@@ -40,7 +42,10 @@ ON_THIS_MACHINE = {  # nobody else is to talk to it
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
 }
-OF_A_RUN = {"spark.driver.maxResultSize": "0"}  # a number a profile comes back, and the driver holds those anyway
+OF_A_RUN = {
+    "spark.driver.maxResultSize": "0",  # a number a profile comes back, and the driver holds those anyway
+    "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / "spark-warehouse"),  # not where somebody happens to be
+}
 QUIET = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
 
 
