@@ -158,7 +158,7 @@ def describe(written: Any) -> str:
     """Say what was found, in words.
 
     >>> describe(True), describe("home"), describe([1])
-    ('true is a flag', '"home" is text', '[1] is a list')
+    ('true is a flag', '"home" is a text', '[1] is a list')
     """
     kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
         (bool, say("a flag")),

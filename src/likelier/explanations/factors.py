@@ -65,7 +65,7 @@ def as_told(values: np.ndarray) -> np.ndarray:
     """Give for each number one that is written alike, the same for as many as possible: few are left to write.
 
     >>> as_told(np.array([3.04, 2.96, 1234.5, 0.03123])).tolist()
-    [3.0, 3.0, 1234.0, 0.031]
+    [3.0, 3.0, 1234.5, 0.031]
     """
     size = np.abs(values)
     with np.errstate(divide="ignore", invalid="ignore"):
