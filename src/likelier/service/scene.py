@@ -188,7 +188,9 @@ class Scene:
         said = {
             say("the scores of '{name}'", name=name): self._namespace_of(name) for name in sorted(instances_in(rule))
         }
-        said |= {say("the segment '{name}'", name=name): self.find(name).namespace for name in sorted(segments_in(rule))}
+        said |= {
+            say("the segment '{name}'", name=name): self.find(name).namespace for name in sorted(segments_in(rule))
+        }
         if wanted.namespace:
             known = {one for dataset in self._datasets for one in dataset.namespaces}
             if wanted.namespace not in known | set(said.values()):
