@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-unexport PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes: compiling all modules in each took half the time
+unexport PYTHONDONTWRITEBYTECODE  # tests start many processes: compiling all modules in each takes seconds
 
 .PHONY: demo test check suite install lock
 
