@@ -6,7 +6,6 @@ same order, with the bits and columns of its own codebook. Files that are the sa
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -17,9 +16,9 @@ import numba
 import numpy as np
 
 from likelier.activities.codes import BITS, Codebook
-from likelier.activities.reduce import load
+from likelier.activities.reduce import IDS, STARTS, load, save_codebook
 
-SAME = ("starts", "times", "ids.arrow")
+SAME = (STARTS, "times", IDS)
 BYTES = 8  # of a word
 CHUNK = 1_000_000
 
@@ -39,14 +38,15 @@ def narrow(folder: Path, choice: Choice, out: Path) -> None:
     common, codebook = load(folder)
     out.mkdir(parents=True, exist_ok=True)
     for name in SAME:
-        _share(folder / name, out / name)
+        share(folder / name, out / name)
     _write_words(common.words, _masks(choice, codebook.words), out / "words")
     _write_columns(common.measures, choice.measures, folder / "measures", out / "measures")
     _write_columns(common.slots, choice.slots, folder / "slots", out / "slots")
-    (out / "codebook.json").write_text(json.dumps(choice.codebook.to_json()))
+    save_codebook(choice.codebook, out)
 
 
-def _share(file: Path, other: Path) -> None:
+def share(file: Path, other: Path) -> None:
+    """Let a file that is never written again be another, too."""
     try:
         os.link(file, other)
     except OSError:  # not every file system can
@@ -88,7 +88,7 @@ def _rewrite(words, masks, found):
 
 def _write_columns(rows: np.ndarray, chosen: Sequence[int], file: Path, other: Path) -> None:
     if list(chosen) == list(range(rows.shape[1])):
-        _share(file, other)
+        share(file, other)
         return
     with other.open("wb") as out:
         for first in range(0, len(rows), CHUNK):

@@ -12,11 +12,12 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial, reduce
 from operator import add
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import ibis
 import numpy as np
@@ -34,10 +35,13 @@ from likelier.instance import Question
 
 CATEGORY_CODES = 1 << 18
 NO_CODE = -1
-ORDER = ("who", "t", "_id")
+ORDER = ("who", "t", "tie")
+"""Events of one moment follow each other as the hashes of their ids do: by what they are, not by when they came in."""
 PARTS = "parts"
 SPANS = "spans.npy"
+IDS, STARTS, TIES, CODEBOOK = "ids.arrow", "starts", "ties", "codebook.json"
 ARRAYS = ("times", "words", "measures", "slots")
+ONE_COLUMN = {"times": "t", TIES: "tie"}
 STANDARD = {event.name: event for event in STANDARD_EVENTS}
 
 
@@ -98,7 +102,7 @@ def reduced(
     kinds = {field.path: field for field in fields}
     past = events.filter(events.timestamp < ibis.literal(before))
     joined, words = _words(engine, past, question, codebook, kinds)
-    columns: dict[str, Any] = {"who": joined.who, "t": joined.timestamp, "_id": joined["_id"]}
+    columns: dict[str, Any] = {"who": joined.who, "t": joined.timestamp, "tie": joined["_id"].hash()}
     columns |= {f"w{place}": word for place, word in enumerate(words)}
     columns |= {f"m{place}": _measure(joined, measure) for place, measure in enumerate(codebook.measures)}
     slots = [slot for category in codebook.categories for slot in _slots(joined, category)]
@@ -216,54 +220,79 @@ def write_part(codebook: Codebook, folder: Path, reader: pa.RecordBatchReader) -
     folder.mkdir(parents=True)
     ids: list[pa.Array] = []
     counts: list[np.ndarray] = []
-    with (
-        (folder / "times").open("wb") as times,
-        (folder / "words").open("wb") as words,
-        (folder / "measures").open("wb") as measures,
-        (folder / "slots").open("wb") as slots,
-    ):
+    with appending(folder, arrays_of(reader.schema)) as files:
         for batch in batches(reader):
             runs = pc.run_end_encode(batch["who"])
             ids.append(runs.values)
             counts.append(np.diff(runs.run_ends.to_numpy(), prepend=0))
-            batch["t"].view(pa.int64()).to_numpy().tofile(times)
-            _columns(batch, "w", codebook.words, np.int64).tofile(words)
-            _columns(batch, "m", len(codebook.measures), np.float32).tofile(measures)
-            _columns(batch, "c", codebook.slots, np.int32).tofile(slots)
+            for name, file in files.items():
+                _array(batch, name, codebook).tofile(file)
     names, sizes = _merge_runs(ids, counts)
-    np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64).tofile(folder / "starts")
-    with pa.OSFile(str(folder / "ids.arrow"), "wb") as sink:
-        table = pa.table({"id": names})
-        with pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
+    save_profiles(names, sizes, folder)
     return folder.name
+
+
+def arrays_of(schema: pa.Schema) -> tuple[str, ...]:
+    """Name the arrays that rows are left as; what orders the events of a moment is kept for who merges them later."""
+    return (*ARRAYS, TIES) if "tie" in schema.names else ARRAYS
+
+
+@contextmanager
+def appending(folder: Path, names: Sequence[str]) -> Iterator[dict[str, BinaryIO]]:
+    """Open the files of some arrays to be written."""
+    with ExitStack() as over:
+        yield {name: over.enter_context((folder / name).open("wb")) for name in names}
+
+
+def _array(batch: pa.RecordBatch, name: str, codebook: Codebook) -> np.ndarray:
+    if name in ONE_COLUMN:
+        return batch[ONE_COLUMN[name]].view(pa.int64()).to_numpy()
+    return _columns(batch, *_shape(name, codebook))
+
+
+def save_profiles(ids: pa.Array, events: np.ndarray, folder: Path) -> None:
+    """Leave who has activities, ascending, and how many."""
+    np.concatenate([[0], np.cumsum(events)]).astype(np.int64).tofile(folder / STARTS)
+    table = pa.table({"id": ids})
+    with pa.OSFile(str(folder / IDS), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
 
 
 def join(parts: Sequence[str], codebook: Codebook, folder: Path) -> None:
     """Make one of the parts in a folder, in their order; what other parts there are was cut off."""
     for part in parts:
-        if not (folder / PARTS / part / "starts").exists():
+        if not (folder / PARTS / part / STARTS).exists():
             raise StorageError(
                 f"What the cluster's machines left in {folder} is not there: LIKELIER_HOME has to be a folder that "
                 "they all share."
             )
     first, *others = (folder / PARTS / part for part in parts)
-    starts, ids = [np.fromfile(first / "starts", np.int64)], [_ids(first)]
+    names = [name for name in (*ARRAYS, TIES) if (first / name).exists()]
+    events, ids = [np.diff(starts_of(first))], [ids_of(first)]
     for other in others:
-        starts.append(np.fromfile(other / "starts", np.int64)[1:] + starts[-1][-1])
-        ids.append(_ids(other))
-        for name in ARRAYS:
+        events.append(np.diff(starts_of(other)))
+        ids.append(ids_of(other))
+        for name in names:
             with (first / name).open("ab") as whole, (other / name).open("rb") as more:
                 shutil.copyfileobj(more, whole, 1 << 24)
             (other / name).unlink()
-    for name in ARRAYS:
+    for name in names:
         (first / name).rename(folder / name)
-    np.concatenate(starts).tofile(folder / "starts")
-    table = pa.table({"id": pa.concat_arrays(ids)})
-    with pa.OSFile(str(folder / "ids.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    (folder / "codebook.json").write_text(json.dumps(codebook.to_json()))
+    save_profiles(pa.concat_arrays(ids), np.concatenate(events), folder)
+    save_codebook(codebook, folder)
     shutil.rmtree(folder / PARTS, ignore_errors=True)  # a machine that was given up may still be writing there
+
+
+def starts_of(folder: Path) -> np.ndarray:
+    return np.fromfile(folder / STARTS, np.int64)
+
+
+def codebook_of(folder: Path) -> Codebook:
+    return Codebook.from_json(json.loads((folder / CODEBOOK).read_text()))
+
+
+def save_codebook(codebook: Codebook, folder: Path) -> None:
+    (folder / CODEBOOK).write_text(json.dumps(codebook.to_json()))
 
 
 def _columns(batch: pa.RecordBatch | pa.Table, letter: str, count: int, kind: Any) -> np.ndarray:
@@ -287,18 +316,12 @@ def _merge_runs(ids: list[pa.Array], counts: list[np.ndarray]) -> tuple[pa.Array
 
 def load(folder: Path) -> tuple[Activities, Codebook]:
     """Map what :func:`write` left into memory."""
-    codebook = Codebook.from_json(json.loads((folder / "codebook.json").read_text()))
-    ids = _ids(folder)
-    starts = np.fromfile(folder / "starts", np.int64)
-    rows = int(starts[-1])
+    codebook = codebook_of(folder)
     return (
         Activities(
-            ids,
-            starts,
-            _mapped(folder / "times", np.int64, (rows,)),
-            _mapped(folder / "words", np.int64, (rows, codebook.words)),
-            _mapped(folder / "measures", np.float32, (rows, len(codebook.measures))),
-            _mapped(folder / "slots", np.int32, (rows, codebook.slots)),
+            ids_of(folder),
+            starts_of(folder),
+            *(mapped(folder, name, codebook) for name in ARRAYS),
             np.load(folder / SPANS) if (folder / SPANS).exists() else None,
             load_consents(folder),
         ),
@@ -306,22 +329,36 @@ def load(folder: Path) -> tuple[Activities, Codebook]:
     )
 
 
-def _ids(folder: Path) -> pa.Array:
-    with pa.memory_map(str(folder / "ids.arrow")) as source:
+def mapped(folder: Path, name: str, codebook: Codebook) -> np.ndarray:
+    """Map one of the arrays in a folder into memory: a row an event."""
+    file, rows = folder / name, int(starts_of(folder)[-1])
+    if name in ONE_COLUMN:
+        kind, shape = np.int64, (rows,)
+    else:
+        _, count, kind = _shape(name, codebook)
+        shape = (rows, count)
+    return np.empty(shape, kind) if 0 in shape else np.memmap(file, kind, mode="r", shape=shape)
+
+
+def _shape(name: str, codebook: Codebook) -> tuple[str, int, Any]:
+    """Say how the columns of an array are called in a batch, how many there are, and of what."""
+    return {
+        "words": ("w", codebook.words, np.int64),
+        "measures": ("m", len(codebook.measures), np.float32),
+        "slots": ("c", codebook.slots, np.int32),
+    }[name]
+
+
+def ids_of(folder: Path) -> pa.Array:
+    with pa.memory_map(str(folder / IDS)) as source:
         return pa.ipc.open_file(source).read_all()["id"].combine_chunks()
 
 
-def _mapped(path: Path, kind: Any, shape: tuple[int, ...]) -> np.ndarray:
-    if 0 in shape:
-        return np.empty(shape, kind)
-    return np.memmap(path, kind, mode="r", shape=shape)
-
-
-def chunks(activities: Activities, events: int = 2_000_000) -> Iterator[tuple[int, int]]:
-    """Cut the profiles into ranges of about so many events."""
-    first = 0
-    while first < activities.profiles:
-        last = int(np.searchsorted(activities.starts, activities.starts[first] + events, side="right")) - 1
-        last = min(max(last, first + 1), activities.profiles)
+def chunks(starts: np.ndarray, events: int) -> Iterator[tuple[int, int]]:
+    """Cut profiles, whose activities begin at `starts`, into ranges of about so many events."""
+    first, profiles = 0, len(starts) - 1
+    while first < profiles:
+        last = int(np.searchsorted(starts, starts[first] + events, side="right")) - 1
+        last = min(max(last, first + 1), profiles)
         yield first, last
         first = last

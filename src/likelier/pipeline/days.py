@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import ibis
 import numpy as np
+import pyarrow as pa
 
 from likelier.backend import Engine
 from likelier.conditions.algebra import any_of
@@ -50,6 +51,15 @@ class Days:
     events: np.ndarray
     goal: np.ndarray
 
+    @classmethod
+    def of(cls, found: pa.Table) -> Days:
+        """Take the answer of :func:`by_day`, of at least one day, without days of which everything is excluded."""
+        days = found["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
+        counts = np.zeros((2, days.max() - days.min() + 1), np.int64)
+        for row, name in enumerate(("n", "goal")):
+            counts[row, days - days.min()] = found[name].to_numpy()
+        return cls(dt.date(1970, 1, 1) + dt.timedelta(days=int(days.min())), counts[0], counts[1])
+
     def date(self, place: int) -> dt.date:
         return self.first + dt.timedelta(days=int(place))
 
@@ -81,18 +91,21 @@ class Silence:
         return [self.span.start.isoformat(), self.span.end.isoformat()]
 
 
-def count(events: ibis.Table, goal_events: Sequence[EventRule], engine: Engine) -> Days:
-    """Count events by day; there is at least one."""
-    goal = any_of(rule.condition for rule in goal_events)
-    by_day = events.group_by(day=events.timestamp.truncate("D")).aggregate(
-        n=events.count(), goal=goal.holds(events).sum()
+def by_day(events: ibis.Table, goal_events: Sequence[EventRule], exclusions: Sequence[EventRule]) -> ibis.Table:
+    """Count the events of each day: ``every``, those that are not excluded (``n``) and the goal's of these.
+
+    Of those that are not excluded it also says when the ``first`` and the ``last`` of the day happened.
+    """
+    goal = any_of(rule.condition for rule in goal_events).holds(events)
+    kept = ~any_of(rule.condition for rule in exclusions).holds(events) if exclusions else None
+    counted = events.group_by(day=events.timestamp.truncate("D")).aggregate(
+        every=events.count(),
+        n=events.count(where=kept),
+        goal=goal.sum(where=kept),
+        first=events.timestamp.min(where=kept),
+        last=events.timestamp.max(where=kept),
     )
-    found = engine.table(by_day.order_by("day"))
-    days = found["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    counts = np.zeros((2, days[-1] - days[0] + 1), np.int64)
-    for row, name in enumerate(("n", "goal")):
-        counts[row, days - days[0]] = found[name].to_numpy()
-    return Days(dt.date(1970, 1, 1) + dt.timedelta(days=int(days[0])), counts[0], counts[1])
+    return counted.order_by("day")
 
 
 def silences(days: Days) -> list[Silence]:

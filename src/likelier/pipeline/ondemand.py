@@ -28,9 +28,6 @@ from likelier.instance import Attribute, Instance, Question
 from likelier.model import artifact
 from likelier.pipeline import reading, scoring
 
-ALWAYS = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
-"""Rows are chosen by their time before the engine sees them, so that the compiled expression fits every instant."""
-
 Rows = Mapping[str, pa.Table]
 
 
@@ -66,14 +63,15 @@ class Scorer:
         model = artifact.load(folder)
         bound: list[reading.Source] = []
 
+        # Rows are chosen by their time before the engine sees them, so that what is compiled fits every instant.
         def asked(rows: Mapping[str, Any]) -> Any:
-            bound.append(reading.bind_tables(instance, datasets, rows, ALWAYS))
+            bound.append(reading.bind_tables(instance, datasets, rows, reading.ALWAYS))
             source = bound[0]
-            found = reduce.reduced(engine, source.events, source.question, model.codebook, source.fields, ALWAYS)
+            found = reduce.reduced(engine, source.events, source.question, model.codebook, source.fields, reading.ALWAYS)
             return found.order_by(*reduce.ORDER)
 
         def said(rows: Mapping[str, Any]) -> Any:
-            return reading.bind_tables(instance, datasets, rows, ALWAYS).consents
+            return reading.bind_tables(instance, datasets, rows, reading.ALWAYS).consents
 
         read = engine.repeated(schemas, asked)
         question = bound[0].question

@@ -12,14 +12,18 @@ from typing import Any
 
 import ibis
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from ibis.expr.types import StringValue
 
 from likelier import windows
 from likelier.activities import codes, discover, reduce, traits
 from likelier.activities.consent import read_consents, said
+from likelier.activities.merge import cut, merge
 from likelier.backend import Engine
 from likelier.conditions.algebra import any_of
-from likelier.datasets import Dataset, Field, open_dataset, read_dataset
+from likelier.conditions.goals import EventRule
+from likelier.datasets import Dataset, Field, open_dataset, read_dataset, read_files
 from likelier.errors import RunError, UsageError
 from likelier.events.schema import IDENTITY
 from likelier.identity.cuts import CUTS, cut_links, without
@@ -29,7 +33,8 @@ from likelier.instance import Attribute, Instance, Question, ask, merged_fields
 from likelier.lake import Lake
 from likelier.phrases import say
 from likelier.pipeline import days
-from likelier.timespan import UTC, Span
+from likelier.pipeline.readings import Files, Readings, look, named, tally
+from likelier.timespan import UTC, Span, to_us
 
 Progress = Callable[[float, int], None]
 
@@ -59,6 +64,8 @@ class Champion:
 
 CHAMPION = "champion"
 OTHER = "other"  # beside the run's model the one that lost
+ALWAYS = dt.datetime(9999, 1, 1, tzinfo=UTC)
+"""No event happens after it."""
 OWN_ACTIVITIES = "read"  # of a model that reads by another codebook than the run does
 
 
@@ -80,13 +87,39 @@ class Source:
     """What people said about being looked at, when the population asks for it."""
     persons: Persons | None = None
     """Who is one person at which cut-off, once that was found out; before, ``who`` names the id a row counts for."""
+    files: Files = frozenset()
+    """The files that the events are in."""
+    among: Callable[[Files], Source] | None = None
+    """Gives the same of some of the files only, whenever their events happened; None where rows of others matter."""
+
+    def of(self, files: Files | None) -> Source:
+        """Give what is read of some files, or of all before as-of."""
+        assert files is None or self.among is not None
+        return self if files is None or self.among is None else self.among(files)
 
 
 def bind(inputs: Inputs, engine: Engine, lake: Lake) -> Source:
     """Open the instance's datasets at their versions and bind its names to their fields."""
     datasets = [open_dataset(lake, name, inputs.versions.get(name)) for name in inputs.instance.datasets]
-    tables = {dataset.name: read_dataset(engine, lake, dataset) for dataset in datasets}
-    return bind_tables(inputs.instance, datasets, tables, inputs.as_of)
+    files = {dataset.name: lake.files(dataset.table, dataset.version) for dataset in datasets}
+    schemas = {dataset.name: lake.schema(dataset.table, dataset.version) for dataset in datasets}
+
+    def bound(some: Files | None, before: dt.datetime) -> Source:
+        tables = {
+            dataset.name: read_files(engine, _chosen(files[dataset.name], dataset, some), schemas[dataset.name])
+            for dataset in datasets
+        }
+        return bind_tables(inputs.instance, datasets, tables, before)
+
+    return replace(
+        bound(None, inputs.as_of),
+        files=frozenset(named(file) for one in datasets if one.kind == "events" for file in files[one.name]),
+        among=None if inputs.instance.stitch else lambda some: bound(some, ALWAYS),
+    )
+
+
+def _chosen(files: Sequence[str], dataset: Dataset, some: Files | None) -> list[str]:
+    return [file for file in files if some is None or dataset.kind != "events" or named(file) in some]
 
 
 def bind_tables(
@@ -202,20 +235,29 @@ class Plan:
         return (*self.calendar.labelled, self.calendar.as_of)
 
 
-def planned(inputs: Inputs, engine: Engine, lake: Lake, kept: codes.Codebook | None = None) -> Plan:
+def planned(
+    inputs: Inputs,
+    engine: Engine,
+    lake: Lake,
+    kept: codes.Codebook | None = None,
+    readings: Readings | None = None,
+) -> Plan:
     """Look over the events, and choose what to look for. Raises RunError 411 and 412.
 
     A model that is kept reads by the codebook it was made with.
     """
     source = bind(inputs, engine, lake)
-    extent = measure(source, engine, inputs)
+    extent = measure(source, engine, inputs, readings)
     calendar = calendar_of(inputs, extent, source.question)
     return Plan(inputs, source, extent, calendar, kept or _proposed(source, engine, calendar))
 
 
-def read(plan: Plan, engine: Engine, lake: Lake, out: Path, progress: Progress) -> dict[str, Any]:
+def read(
+    plan: Plan, engine: Engine, lake: Lake, out: Path, progress: Progress, readings: Readings | None = None
+) -> dict[str, Any]:
     """Leave the activities of all profiles in a folder; say what was read."""
-    gather(plan.source, plan.codebook, plan.inputs, engine, lake, plan.cut_offs, out, plan.extent["events"], progress)
+    events = plan.extent["events"]
+    gather(plan.source, plan.codebook, plan.inputs, engine, lake, plan.cut_offs, out, events, progress, readings)
     return said_of(plan, out)
 
 
@@ -238,11 +280,18 @@ def _proposed(source: Source, engine: Engine, calendar: windows.Calendar) -> cod
 
 
 def read_again(
-    inputs: Inputs, codebook: codes.Codebook, calendar: windows.Calendar, engine: Engine, lake: Lake, folder: Path
+    inputs: Inputs,
+    codebook: codes.Codebook,
+    calendar: windows.Calendar,
+    engine: Engine,
+    lake: Lake,
+    folder: Path,
+    readings: Readings | None = None,
 ) -> None:
     """Leave the activities of the same people in a folder once more, as another codebook says."""
     cut_offs = (*calendar.labelled, calendar.as_of)
-    gather(bind(inputs, engine, lake), codebook, inputs, engine, lake, cut_offs, folder, 0, lambda *_: None)
+    source = bind(inputs, engine, lake)
+    gather(source, codebook, inputs, engine, lake, cut_offs, folder, 0, lambda *_: None, readings)
 
 
 def gather(
@@ -255,12 +304,16 @@ def gather(
     out: Path,
     events: int,
     progress: Progress,
+    readings: Readings | None = None,
 ) -> None:
     """Leave everybody's activities and attributes in a folder, as a codebook says."""
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="persons-", dir=out) as work:
-        source = stitched(source, inputs, engine, lake, cut_offs, Path(work))
-        sort(source, codebook, engine, inputs.as_of, out, events, progress)
+    with tempfile.TemporaryDirectory(prefix="work-", dir=out) as work:
+        if readings is None or source.among is None:
+            source = stitched(source, inputs, engine, lake, cut_offs, Path(work))
+            sort(source, codebook, engine, inputs.as_of, out, events, progress)
+        else:
+            extend(source, codebook, engine, inputs.as_of, out, events, progress, readings, Path(work))
         describe(source, codebook, engine, inputs.as_of, out)
 
 
@@ -285,8 +338,60 @@ def sort(
     events: int,
     progress: Progress,
 ) -> None:
+    """Leave the activities before a moment in a folder."""
+    _sort(source, codebook, engine, as_of, folder, events, progress, without=["tie"])
+    keep_standing(source, engine, as_of, folder)
+
+
+def extend(
+    source: Source,
+    codebook: codes.Codebook,
+    engine: Engine,
+    as_of: dt.datetime,
+    folder: Path,
+    events: int,
+    progress: Progress,
+    readings: Readings,
+    work: Path,
+) -> None:
+    """Leave in a folder what :func:`sort` would leave, and read only the files that nobody has read so before."""
+
+    def read(files: Files, place: Path) -> None:
+        _sort(source.of(files), codebook, engine, ALWAYS, place, events, progress)
+
+    words = look("activities", *about(source), _rules_of(source.question), codebook.to_json())
+    cut(readings.of(words, source.files, read, merge, work), to_us(as_of), folder)
+    keep_standing(source, engine, as_of, folder)
+
+
+def about(source: Source) -> tuple[Any, ...]:
+    """Tell what decides which events are looked at, and what stands in them."""
+    question = source.question
+    return question.namespace, sorted(question.datasets), source.fields, _conditions(question.exclusions)
+
+
+def _rules_of(question: Question) -> list[Any]:
+    rules = (question.goal.events, question.population.events, question.population.exclude, question.custom_events)
+    return [_conditions(each) for each in rules]
+
+
+def _conditions(rules: Sequence[EventRule]) -> list[Any]:
+    return [rule.condition for rule in rules]
+
+
+def _sort(
+    source: Source,
+    codebook: codes.Codebook,
+    engine: Engine,
+    before: dt.datetime,
+    folder: Path,
+    events: int,
+    progress: Progress,
+    *,
+    without: Sequence[str] = (),
+) -> None:
     """Have the engine evaluate, code and sort, and stream what it gives to the folder."""
-    expression = reduce.reduced(engine, source.events, source.question, codebook, source.fields, as_of)
+    expression = reduce.reduced(engine, source.events, source.question, codebook, source.fields, before)
     done = 0
 
     def count(rows: int) -> None:
@@ -296,9 +401,7 @@ def sort(
 
     folder.mkdir(parents=True, exist_ok=True)
     write = partial(reduce.write_part, codebook, folder)
-    parts = engine.in_order(expression, reduce.ORDER, write, count, without=["_id"])
-    reduce.join(parts, codebook, folder)
-    keep_standing(source, engine, as_of, folder)
+    reduce.join(engine.in_order(expression, reduce.ORDER, write, count, without=without), codebook, folder)
 
 
 def keep_standing(source: Source, engine: Engine, as_of: dt.datetime, folder: Path) -> None:
@@ -310,21 +413,27 @@ def keep_standing(source: Source, engine: Engine, as_of: dt.datetime, folder: Pa
         read_consents(engine, source.consents, activities.ids, as_of).save(folder)
 
 
-def measure(source: Source, engine: Engine, inputs: Inputs) -> dict[str, Any]:
+def measure(source: Source, engine: Engine, inputs: Inputs, readings: Readings | None = None) -> dict[str, Any]:
     """Count the usable events, say when they begin and end, and what is odd about their days.
 
     Raises RunError 411 when there is none, 412 when the exclusions leave none.
     """
-    every, kept = source.all_events, source.events
-    before = engine.table(every.aggregate(n=every.count()))["n"][0].as_py()
-    names = ", ".join(inputs.instance.datasets)
+    question, names = source.question, ", ".join(inputs.instance.datasets)
+
+    def count(files: Files | None) -> pa.Table:
+        some = source.of(files)
+        return engine.table(days.by_day(some.all_events, question.goal.events, question.exclusions))
+
+    words = look("days", *about(source), _conditions(question.goal.events))
+    found = tally(readings, words, source.files, ["day"], count, inputs.as_of)
+    before = sum(found["every"].to_pylist())
     if not before:
         raise RunError(
             411,
             say(
                 "{names} holds no event of anyone with an identity '{namespace}' before {as_of}.",
                 names=names,
-                namespace=source.question.namespace,
+                namespace=question.namespace,
                 as_of=f"{inputs.as_of:%Y-%m-%d}",
             ),
             [
@@ -332,22 +441,22 @@ def measure(source: Source, engine: Engine, inputs: Inputs) -> dict[str, Any]:
                 say("Choose the namespace that the events carry: likelier datasets."),
             ],
         )
-    if not engine.table(kept.limit(1).select("timestamp")).num_rows:
+    found = found.filter(pc.greater(found["n"], 0))
+    if not len(found):
         raise RunError(
             412,
             say("The exclusions leave none of the {events:,} events of {names}.", events=before, names=names),
             [say("Loosen the exclusions: an event that matches any of them is not looked at.")],
         )
-    by_day = days.count(kept, source.question.goal.events, engine)
+    by_day = days.Days.of(found)
     begins = dt.datetime.combine(by_day.date(by_day.usual[0]), dt.time(), UTC)
-    steady = kept.filter(kept.timestamp >= ibis.literal(begins))
-    found = engine.table(steady.aggregate(first=steady.timestamp.min(), last=steady.timestamp.max())).to_pylist()[0]
+    steady = found.filter(pc.greater_equal(found["day"], pa.scalar(begins, found["day"].type)))
     silences = days.silences(by_day)
     return {
         "events": int(by_day.events.sum()),
         "excluded_events": before - int(by_day.events.sum()),
-        "history_start": found["first"].isoformat(),
-        "newest_event": found["last"].isoformat(),
+        "history_start": pc.min(steady["first"]).as_py().isoformat(),
+        "newest_event": pc.max(steady["last"]).as_py().isoformat(),
         "silent": [each.written for each in silences],
         "lost": [each.written for each in silences if not each.of_goal],
         "gaps": [{"first": f"{each.first}", "days": each.days, "of_goal": each.of_goal} for each in silences],

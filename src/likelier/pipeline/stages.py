@@ -33,6 +33,7 @@ from likelier.model.evaluate import POOR_AUC
 from likelier.phrases import number, say
 from likelier.pipeline import asking, keeping, learning, reading, scoring, watching
 from likelier.pipeline.reading import Inputs, Progress
+from likelier.pipeline.readings import Readings
 from likelier.windows import Calendar
 
 SAID = "said.json"
@@ -40,12 +41,16 @@ SAID = "said.json"
 
 @dataclass(frozen=True)
 class Run:
-    """One run's inputs, the engine and lake it reads with, and the folder its stages leave their output in."""
+    """One run's inputs, the engine and lake it reads with, and the folder its stages leave their output in.
+
+    `readings` holds what earlier runs have read, so that it need not be read again.
+    """
 
     inputs: Inputs
     engine: Engine
     lake: Lake
     folder: Path
+    readings: Readings | None = None
 
     def said(self, stage: str) -> dict[str, Any]:
         """Give what a finished stage said."""
@@ -64,10 +69,17 @@ class Run:
 
 
 def run_stage(
-    name: str, inputs: Inputs, *, engine: Engine, lake: Lake, folder: Path, progress: Progress = lambda *_: None
+    name: str,
+    inputs: Inputs,
+    *,
+    engine: Engine,
+    lake: Lake,
+    folder: Path,
+    progress: Progress = lambda *_: None,
+    readings: Readings | None = None,
 ) -> dict[str, Any]:
     """Do one stage, or give what it said when it is already done. Raises RunError."""
-    run = Run(inputs, engine, lake, folder)
+    run = Run(inputs, engine, lake, folder, readings)
     if not (folder / name / SAID).exists():
         with threadpool_limits(1, user_api="blas"):
             leave(name, folder, lambda work: _STAGES[name](run, work, progress))
@@ -106,15 +118,17 @@ def insights_of(folder: Path) -> dict[str, Any]:
 
 
 def _read(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
-    plan = planned(run.inputs, run.engine, run.lake, run.folder)
-    return reading.read(plan, run.engine, run.lake, out, progress)
+    plan = planned(run.inputs, run.engine, run.lake, run.folder, run.readings)
+    return reading.read(plan, run.engine, run.lake, out, progress, run.readings)
 
 
-def planned(inputs: Inputs, engine: Engine, lake: Lake, folder: Path) -> reading.Plan:
+def planned(
+    inputs: Inputs, engine: Engine, lake: Lake, folder: Path, readings: Readings | None = None
+) -> reading.Plan:
     """Choose what a run is to read; one that keeps its model reads as that does. Raises RunError 411 and 412."""
     champion = inputs.champion
     kept = champion and not champion.due and artifact.load(folder / reading.CHAMPION).codebook
-    return reading.planned(inputs, engine, lake, kept or None)
+    return reading.planned(inputs, engine, lake, kept or None, readings)
 
 
 def _check(run: Run, out: Path, _: Progress) -> dict[str, Any]:
@@ -147,7 +161,7 @@ def _train(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
         return keeping.keep(kept(run.folder / "read"), out)
     own = out / reading.OWN_ACTIVITIES
     codebook = artifact.load(run.folder / reading.CHAMPION).codebook
-    reading.read_again(inputs, codebook, run.calendar, run.engine, run.lake, own)
+    reading.read_again(inputs, codebook, run.calendar, run.engine, run.lake, own, run.readings)
     return keeping.challenge(kept(own), anew, out)
 
 
@@ -203,7 +217,7 @@ def _insights(run: Run, _: Path, __: Progress) -> dict[str, Any]:
         "spreads": summary.spreads(sample, shown, told),
         "estimate": scored["estimate"],
         "champion": _compared(trained.get("champion"), scored.get("other")),
-        "drift": watching.watch(run.calendar, run.inputs.seed, source, run.engine, run.folder),
+        "drift": watching.watch(run.calendar, run.inputs.seed, source, run.engine, run.folder, run.readings),
         "notes": [*notes(run.question, checked, trained, scored), *read["odd"]],
     }
 

@@ -15,6 +15,7 @@ from typing import Any
 import ibis
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from likelier.activities.codes import Codebook, Source
 from likelier.activities.reduce import STANDARD, load
@@ -31,6 +32,7 @@ from likelier.model import artifact
 from likelier.phrases import number, say
 from likelier.pipeline import reading
 from likelier.pipeline.asking import load_asked
+from likelier.pipeline.readings import Files, Readings, look, tally
 from likelier.timespan import DAY, to_us
 from likelier.windows import CUT_OFFS_PER_WINDOW, Calendar, Row
 
@@ -44,7 +46,14 @@ LEAST_NEW = 25
 MOST_NEW_VALUES = 20
 
 
-def watch(calendar: Calendar, seed: int, source: reading.Source, engine: Engine, folder: Path) -> dict[str, Any]:
+def watch(
+    calendar: Calendar,
+    seed: int,
+    source: reading.Source,
+    engine: Engine,
+    folder: Path,
+    readings: Readings | None = None,
+) -> dict[str, Any]:
     """Compare the people scored now with those at the judge cut-off, and the events with those before."""
     model = artifact.load(folder / "train")
     shown = shown_factors(model.features, np.array(model.strength))
@@ -68,7 +77,7 @@ def watch(calendar: Calendar, seed: int, source: reading.Source, engine: Engine,
         "population": drift.population_drift(counts[-2], counts[-1], _apart(counts[:-1])),
         "base_rate": drift.base_rate_drift(rates),
     }
-    events = arrivals(source, model.codebook, engine, calendar.as_of)
+    events = arrivals(source, model.codebook, engine, calendar.as_of, chosen_before=calendar.judge, readings=readings)
     return {
         "before": calendar.judge.isoformat(),
         "now": calendar.as_of.isoformat(),
@@ -133,18 +142,28 @@ def ranked(
     return sorted(found, key=lambda each: -each["weight"])
 
 
-def arrivals(source: reading.Source, codebook: Codebook, engine: Engine, as_of: dt.datetime) -> list[dict[str, Any]]:
-    """Tell what is unusual in how events arrived lately: kinds, fields and values."""
+def arrivals(
+    source: reading.Source,
+    codebook: Codebook,
+    engine: Engine,
+    as_of: dt.datetime,
+    *,
+    chosen_before: dt.datetime | None = None,
+    readings: Readings | None = None,
+) -> list[dict[str, Any]]:
+    """Tell what is unusual in how events arrived lately: kinds, fields and values.
+
+    The values of a codebook that was chosen from events before a moment had been seen by then.
+    """
     last = as_of.replace(hour=0, minute=0, second=0, microsecond=0)
     source = replace(source, events=engine.named(source.events))
-    events = source.events.filter(
-        (source.events.timestamp >= ibis.literal(last - DAYS * DAY)) & (source.events.timestamp < ibis.literal(last))
-    )
-    counted = _Counted.of(events, codebook, engine, last)
+    counted = _Counted.of(source, codebook, engine, last, readings)
     rows, first = _daily(counted), counted.first
     found = tracking.findings(rows, first, RECENT_DAYS) if len(rows[0].counts) > RECENT_DAYS else []
     found += [each for values in _numbers(counted) for each in tracking.other_values(values, first)]
-    return [*found, *_new_values(source, engine, last)]
+    is_old = chosen_before is not None and chosen_before <= last - RECENT_DAYS * DAY
+    seen = {(signal.path, signal.value) for signal in codebook.signals if is_old and signal.source == Source.VALUE}
+    return [*found, *_new_values(source, seen, engine, last)]
 
 
 @dataclass(frozen=True)
@@ -158,25 +177,30 @@ class _Counted:
     last: dt.datetime
 
     @classmethod
-    def of(cls, events: ibis.Table, codebook: Codebook, engine: Engine, last: dt.datetime) -> _Counted:
+    def of(
+        cls,
+        source: reading.Source,
+        codebook: Codebook,
+        engine: Engine,
+        last: dt.datetime,
+        readings: Readings | None = None,
+    ) -> _Counted:
         standard = [signal.name for signal in codebook.signals if signal.source == Source.STANDARD]
-        paths = _paths(codebook, events)
+        paths = _paths(codebook, source.events)
         measured = [each.path for each in codebook.measures if each.type == FieldType.NUMBER]
-        numbers = [path for path in measured if path in events.columns][:MOST_PATHS]
-        columns: dict[str, Any] = {"all": events.count()}
-        columns |= {f"kind {place}": STANDARD[name].holds(events).sum() for place, name in enumerate(standard)}
-        columns |= {f"field {place}": events[path].count() for place, path in enumerate(paths)}
-        for place, path in enumerate(numbers):
-            column = events[path].means() if events[path].type().is_array() else events[path]
-            log = (column > 0).ifelse(column, ibis.null()).cast("float64").ln()
-            columns |= {
-                f"count {place}": log.count(),
-                f"logs {place}": log.sum(),
-                f"squares {place}": (log * log).sum(),
-            }
-        kind = events.eventType if "eventType" in events.columns else ibis.null("string")
-        days = events.group_by(day=events.timestamp.truncate("D"), type=kind).aggregate(**columns)
-        return cls(engine.table(days.order_by("type", "day")), standard, paths, numbers, last)
+        numbers = [path for path in measured if path in source.events.columns][:MOST_PATHS]
+        first = last - DAYS * DAY
+
+        def count(files: Files | None) -> pa.Table:
+            events = source.of(files).events
+            if files is None:
+                events = events.filter(_between(events, first, last))
+            return engine.table(_by_day(events, standard, paths, numbers))
+
+        words = look("arrivals", *reading.about(source), standard, paths, numbers)
+        found = tally(readings, words, source.files, ["day", "type"], count, last)
+        found = found.filter(pc.greater_equal(found["day"], pa.scalar(first, found["day"].type)))
+        return cls(found.sort_by([("type", "ascending"), ("day", "ascending")]), standard, paths, numbers, last)
 
     @cached_property
     def first(self) -> dt.date:
@@ -197,6 +221,23 @@ class _Counted:
         if kind is not None:
             values = np.where(self.types == kind, values, 0)
         return np.bincount(self._places, values, minlength=(self.last.date() - self.first).days)
+
+
+def _between(events: ibis.Table, first: dt.datetime, last: dt.datetime) -> Any:
+    return (events.timestamp >= ibis.literal(first)) & (events.timestamp < ibis.literal(last))
+
+
+def _by_day(events: ibis.Table, standard: Sequence[str], paths: Sequence[str], numbers: Sequence[str]) -> ibis.Table:
+    """Sum up what the events of each day and type hold."""
+    columns: dict[str, Any] = {"all": events.count()}
+    columns |= {f"kind {place}": STANDARD[name].holds(events).sum() for place, name in enumerate(standard)}
+    columns |= {f"field {place}": events[path].count() for place, path in enumerate(paths)}
+    for place, path in enumerate(numbers):
+        column = events[path].means() if events[path].type().is_array() else events[path]
+        log = (column > 0).ifelse(column, ibis.null()).cast("float64").ln()
+        columns |= {f"count {place}": log.count(), f"logs {place}": log.sum(), f"squares {place}": (log * log).sum()}
+    kind = events.eventType if "eventType" in events.columns else ibis.null("string")
+    return events.group_by(day=events.timestamp.truncate("D"), type=kind).aggregate(**columns)
 
 
 def _numbers(counted: _Counted) -> list[Values]:
@@ -225,14 +266,20 @@ def _paths(codebook: Codebook, events: ibis.Table) -> list[str]:
     return [path for path in dict.fromkeys(asked) if path in events.columns][:MOST_PATHS]
 
 
-def _new_values(source: reading.Source, engine: Engine, last: dt.datetime) -> list[dict[str, Any]]:
-    """Find common values of texts that were never seen before the recent days."""
+def _new_values(
+    source: reading.Source, seen: Container[tuple[str, str]], engine: Engine, last: dt.datetime
+) -> list[dict[str, Any]]:
+    """Find common values of texts that were never seen before the recent days; of those `seen` that is known."""
     since = ibis.literal(last - RECENT_DAYS * DAY)
     events = source.events
     recent = events.filter((events.timestamp >= since) & (events.timestamp < ibis.literal(last)))
     before = events.filter(events.timestamp < since)
     tops = _common(source, recent, engine)
-    known = _known(source, before, tops, engine)
+    unsure = {path: [value for value in values if (path, value) not in seen] for path, values in tops.items()}
+    known = _known(source, before, unsure, engine)
+    for path, values in tops.items():
+        if sure := set(values).difference(unsure[path]):
+            known.setdefault(path, set()).update(sure)
     return [
         _new_value(path, value, tops[path][value])
         for path in tops
@@ -259,14 +306,14 @@ def _common(source: reading.Source, recent: ibis.Table, engine: Engine) -> dict[
 
 
 def _known(
-    source: reading.Source, before: ibis.Table, tops: Mapping[str, Mapping[str, int]], engine: Engine
+    source: reading.Source, before: ibis.Table, tops: Mapping[str, Sequence[str]], engine: Engine
 ) -> dict[str, set[str]]:
     """Say which of some values were there before."""
     found: dict[str, set[str]] = {}
     seen = [
-        values.filter(values.value.isin(list(tops[field.path]))).distinct()
+        values.filter(values.value.isin(tops[field.path])).distinct()
         for field in source.fields
-        if field.path in tops
+        if tops.get(field.path)
         for values in [_values(before, field)]
     ]
     if not seen:
