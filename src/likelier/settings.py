@@ -52,6 +52,11 @@ class Settings:
     spark: str = _row("local[*]", "Master of the Spark cluster, such as spark://HOST:7077.")
     threads: int = _row(0, "Threads of the query engine and the model; 0: one per core.")
     seed: int = _row(7, "Seed of every run that names no other: the same seed on the same data gives the same scores.")
+    readings_gb: float = _row(
+        20.0,
+        "Gigabytes that what runs have read may take in the home folder, so that later ones read only what came "
+        "since; 0: nothing is kept.",
+    )
     lease_seconds: float = _row(30.0, "A running process that has not been heard of for this long has lost its run.")
     beat_seconds: float = _row(1.0, "How often a run writes its progress and renews its lease.")
     attempts: int = _row(5, "How often one stage is started before its run counts as failed.")
@@ -99,6 +104,11 @@ class Settings:
     def runs(self) -> Path:
         """The folder in which runs work."""
         return self.home / "runs"
+
+    @property
+    def readings(self) -> Path:
+        """The folder in which what runs have read is kept for later ones."""
+        return self.home / "readings"
 
 
 @dataclass(frozen=True)

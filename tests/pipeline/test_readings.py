@@ -19,8 +19,8 @@ from likelier.instance import Instance
 from likelier.lake import Lake
 from likelier.pipeline import Inputs
 from likelier.pipeline.reading import bind, gather, measure
-from likelier.pipeline.readings import ABANDONED_SECONDS, Readings
 from likelier.pipeline.watching import arrivals
+from likelier.readings import ABANDONED_SECONDS, Readings
 from likelier.timespan import DAY
 
 PLENTY = 1 << 30
@@ -190,7 +190,7 @@ def test_a_field_that_comes_later_is_there(kept, engine):
 
 def test_other_lines_of_code_read_anew(kept, engine, monkeypatch):
     kept.read(engine, kept.readings)
-    monkeypatch.setattr("likelier.pipeline.readings._form", lambda: "other lines")
+    monkeypatch.setattr("likelier.readings._form", lambda: "other lines")
     seen = counted(engine, monkeypatch)
     kept.read(engine, kept.readings)
     assert sum(seen) == kept.lake.rows(TABLE)

@@ -64,7 +64,7 @@ class Stages:
         progress(1.0, 10)
         return len(wanted)
 
-    def run_stage(self, name, inputs, *, engine, lake, folder: Path, progress):
+    def run_stage(self, name, inputs, *, engine, lake, folder: Path, progress, readings):
         done = folder / name
         if not done.exists():
             self.calls.append(name)

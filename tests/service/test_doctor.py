@@ -48,6 +48,15 @@ def test_a_home_that_is_well_is_well(look, workspace, clock):
     assert readiness(workspace) == []
 
 
+def test_what_runs_have_read_is_told(look, workspace):
+    place = workspace.settings.readings / "look.files"
+    place.mkdir(parents=True)
+    (place / "times").write_bytes(bytes(1 << 20))
+    verdicts, said = look()
+    assert verdicts["readings"] is Verdict.WELL
+    assert f"{workspace.settings.readings} may be deleted at any time" in said
+
+
 def test_a_home_that_is_not_there_is_not_made(tmp_path, clock):
     settings = read_settings({}, home=tmp_path / "new")
     found = {each.subject: each.verdict for each in examine(settings, clock)}

@@ -3,10 +3,13 @@
 import subprocess
 import sys
 
+import pyarrow as pa
+
+from likelier.readings import named
 from likelier.runs.owners import this_process
 from likelier.runs.records import State
 from likelier.service.instances import create_instance
-from likelier.service.worker import OWNER, SCRATCH, release_orphans, tidy
+from likelier.service.worker import OWNER, SCRATCH, release_orphans, tidy, tidy_readings
 from likelier.store import runs
 from likelier.store.runs import Ledger
 
@@ -36,6 +39,24 @@ def test_folders_of_runs_that_are_over_and_of_processes_that_are_gone_are_remove
     tidy(workspace)
     left = {run.id, "after its run" + SCRATCH, "just made" + SCRATCH, "over.error.txt"}
     assert {path.name for path in folder.iterdir()} == left
+
+
+def test_what_was_read_of_rows_that_are_gone_is_removed(workspace):
+    lake, kept = workspace.lake, workspace.readings
+    rows = pa.table({"_id": ["a", "b"]})
+    lake.append("datasets/shop/events", rows.to_reader(), batch="first")
+
+    def read(_, out):
+        out.mkdir(parents=True)
+        (out / "found").write_text("c17")
+
+    files = frozenset(map(named, lake.files("datasets/shop/events")))
+    kept.of("look", files, read, None, workspace.settings.home / "work")
+    tidy_readings(workspace)
+    assert kept.bytes
+    lake.delete("datasets/shop/events", "_id = 'a'")
+    tidy_readings(workspace)
+    assert not kept.bytes
 
 
 def test_a_run_whose_process_is_gone_goes_back_into_the_queue(workspace, ann, make):

@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from likelier.activities.codes import Codebook
-from likelier.activities.narrow import share
 from likelier.activities.reduce import (
     ARRAYS,
     CODEBOOK,
@@ -32,6 +31,7 @@ from likelier.activities.reduce import (
     save_profiles,
     starts_of,
 )
+from likelier.readings import share
 from likelier.windows import read_only
 
 ALL = (*ARRAYS, TIES)

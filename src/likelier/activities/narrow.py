@@ -6,8 +6,6 @@ same order, with the bits and columns of its own codebook. Files that are the sa
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 
 from likelier.activities.codes import BITS, Codebook
 from likelier.activities.reduce import IDS, STARTS, load, save_codebook
+from likelier.readings import share
 
 SAME = (STARTS, "times", IDS)
 BYTES = 8  # of a word
@@ -43,14 +42,6 @@ def narrow(folder: Path, choice: Choice, out: Path) -> None:
     _write_columns(common.measures, choice.measures, folder / "measures", out / "measures")
     _write_columns(common.slots, choice.slots, folder / "slots", out / "slots")
     save_codebook(choice.codebook, out)
-
-
-def share(file: Path, other: Path) -> None:
-    """Let a file that is never written again be another, too."""
-    try:
-        os.link(file, other)
-    except OSError:  # not every file system can
-        shutil.copyfile(file, other)
 
 
 def _masks(choice: Choice, common_words: int) -> np.ndarray:

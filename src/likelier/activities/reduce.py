@@ -321,7 +321,10 @@ def load(folder: Path) -> tuple[Activities, Codebook]:
         Activities(
             ids_of(folder),
             starts_of(folder),
-            *(mapped(folder, name, codebook) for name in ARRAYS),
+            mapped(folder, "times", codebook),
+            mapped(folder, "words", codebook),
+            mapped(folder, "measures", codebook),
+            mapped(folder, "slots", codebook),
             np.load(folder / SPANS) if (folder / SPANS).exists() else None,
             load_consents(folder),
         ),
@@ -332,12 +335,15 @@ def load(folder: Path) -> tuple[Activities, Codebook]:
 def mapped(folder: Path, name: str, codebook: Codebook) -> np.ndarray:
     """Map one of the arrays in a folder into memory: a row an event."""
     file, rows = folder / name, int(starts_of(folder)[-1])
-    if name in ONE_COLUMN:
-        kind, shape = np.int64, (rows,)
-    else:
-        _, count, kind = _shape(name, codebook)
-        shape = (rows, count)
+    kind, shape = _kind(name, codebook, rows)
     return np.empty(shape, kind) if 0 in shape else np.memmap(file, kind, mode="r", shape=shape)
+
+
+def _kind(name: str, codebook: Codebook, rows: int) -> tuple[Any, tuple[int, ...]]:
+    if name in ONE_COLUMN:
+        return np.int64, (rows,)
+    _, count, kind = _shape(name, codebook)
+    return kind, (rows, count)
 
 
 def _shape(name: str, codebook: Codebook) -> tuple[str, int, Any]:

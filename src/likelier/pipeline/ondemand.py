@@ -67,7 +67,9 @@ class Scorer:
         def asked(rows: Mapping[str, Any]) -> Any:
             bound.append(reading.bind_tables(instance, datasets, rows, reading.ALWAYS))
             source = bound[0]
-            found = reduce.reduced(engine, source.events, source.question, model.codebook, source.fields, reading.ALWAYS)
+            found = reduce.reduced(
+                engine, source.events, source.question, model.codebook, source.fields, reading.ALWAYS
+            )
             return found.order_by(*reduce.ORDER)
 
         def said(rows: Mapping[str, Any]) -> Any:

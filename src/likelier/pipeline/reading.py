@@ -33,7 +33,7 @@ from likelier.instance import Attribute, Instance, Question, ask, merged_fields
 from likelier.lake import Lake
 from likelier.phrases import say
 from likelier.pipeline import days
-from likelier.pipeline.readings import Files, Readings, look, named, tally
+from likelier.readings import Files, Readings, look, named, tally
 from likelier.timespan import UTC, Span, to_us
 
 Progress = Callable[[float, int], None]

@@ -33,7 +33,7 @@ from likelier.model.evaluate import POOR_AUC
 from likelier.phrases import number, say
 from likelier.pipeline import asking, keeping, learning, reading, scoring, watching
 from likelier.pipeline.reading import Inputs, Progress
-from likelier.pipeline.readings import Readings
+from likelier.readings import Readings
 from likelier.windows import Calendar
 
 SAID = "said.json"
@@ -122,9 +122,7 @@ def _read(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
     return reading.read(plan, run.engine, run.lake, out, progress, run.readings)
 
 
-def planned(
-    inputs: Inputs, engine: Engine, lake: Lake, folder: Path, readings: Readings | None = None
-) -> reading.Plan:
+def planned(inputs: Inputs, engine: Engine, lake: Lake, folder: Path, readings: Readings | None = None) -> reading.Plan:
     """Choose what a run is to read; one that keeps its model reads as that does. Raises RunError 411 and 412."""
     champion = inputs.champion
     kept = champion and not champion.due and artifact.load(folder / reading.CHAMPION).codebook

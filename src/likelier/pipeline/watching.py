@@ -32,7 +32,7 @@ from likelier.model import artifact
 from likelier.phrases import number, say
 from likelier.pipeline import reading
 from likelier.pipeline.asking import load_asked
-from likelier.pipeline.readings import Files, Readings, look, tally
+from likelier.readings import Files, Readings, look, tally
 from likelier.timespan import DAY, to_us
 from likelier.windows import CUT_OFFS_PER_WINDOW, Calendar, Row
 

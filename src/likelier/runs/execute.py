@@ -35,6 +35,7 @@ from likelier.lake import Lake
 from likelier.logs import about_run
 from likelier.phrases import say
 from likelier.profiles.published import fetch_scorer, publish_other_scores, publish_scorer, publish_scores
+from likelier.readings import Readings
 from likelier.runs.owners import claim_of
 from likelier.runs.records import Failure, LeaseLostError, Progress, Run, RunCancelledError, Watch, scores_table
 from likelier.timespan import next_midnight
@@ -122,8 +123,12 @@ class Stages(Protocol):
         lake: Lake,
         folder: Path,
         progress: Callable[[float, int], None],
+        readings: Readings | None,
     ) -> dict[str, Any]:
-        """Do one stage, or answer what it said when its output is in the folder already."""
+        """Do one stage, or answer what it said when its output is in the folder already.
+
+        What earlier runs have read need not be read again.
+        """
 
     def scores_file(self, folder: Path) -> Path:
         """Where the scores are."""
@@ -159,6 +164,7 @@ class Bench:
     minimum_auc: float
     wait: Callable[[float], None] = time.sleep
     plan: Callable[[Run], Mapping[str, Any]] = train_anew
+    readings: Readings | None = None
 
     def workplace(self, run: Run) -> Path:
         """The folder of this claim on the run."""
@@ -288,7 +294,13 @@ def _all_stages(run: Run, instance: Instance, engine: Engine, bench: Bench, hear
         heart.enter(stage)
         summary = _persistently(
             lambda stage=stage: bench.stages.run_stage(  # type: ignore[misc]
-                stage, inputs, engine=engine, lake=bench.lake, folder=folder, progress=heart.progress
+                stage,
+                inputs,
+                engine=engine,
+                lake=bench.lake,
+                folder=folder,
+                progress=heart.progress,
+                readings=bench.readings,
             ),
             bench,
         )

@@ -14,15 +14,15 @@ from pathlib import Path
 from likelier.datasets import list_datasets, open_dataset
 from likelier.errors import LikelierError, UsageError
 from likelier.lake import Lake
+from likelier.readings import Readings
 from likelier.runs.owners import is_gone
 from likelier.runs.records import State
-from likelier.service.workspace import Workspace
+from likelier.service.workspace import GB, Workspace
 from likelier.settings import EngineName, Settings
 from likelier.spark import reach
 from likelier.store import runs as records
 from likelier.store.database import HEAD, Store, inspect
 
-GB = 1 << 30
 LEAST_FREE = 1 * GB // 4
 SOON_FULL = 5 * GB
 CLOCKS_APART = dt.timedelta(seconds=5)
@@ -46,7 +46,7 @@ class Finding:
 
 def examine(settings: Settings, clock: Callable[[], dt.datetime]) -> list[Finding]:
     """Look at the home folder, the database, the lake, the engine, the disk, the clock and the runs."""
-    findings = [*_home(settings.home), *_disk(settings)]
+    findings = [*_home(settings.home), *_disk(settings), *_readings(settings)]
     store = None
     try:
         store = Store(settings.database)
@@ -112,6 +112,15 @@ def _disk(settings: Settings) -> Iterator[Finding]:
             )
         else:
             yield Finding("disk", Verdict.WELL, said)
+
+
+def _readings(settings: Settings) -> Iterator[Finding]:
+    if taken := Readings(settings.readings, 0).bytes:
+        said = (
+            f"{taken / GB:,.1f} of {settings.readings_gb:g} GB hold what runs have read of the events, so that later "
+            f"ones read only what came since. {settings.readings} may be deleted at any time, and is in no backup."
+        )
+        yield Finding("readings", Verdict.WELL, said)
 
 
 def _database(store: Store, clock: Callable[[], dt.datetime]) -> Iterator[Finding]:

@@ -292,8 +292,9 @@ class _Erasing:
         return pc.is_in(block["id"], pa.array(self.person.of(namespace), pa.string()))
 
     def _files_of_runs(self) -> None:
-        """Remove what runs that are over left on this machine, and accounts of failures that quote the person."""
+        """Remove what runs that are over left here, what they have read, and accounts of failures."""
         tidy(self.workspace)
+        self.workspace.readings.forget()
         named = [mentions(one) for _, one in self.person.ids]
         for story in Path(self.workspace.settings.runs).glob("*.error.txt"):
             said = story.read_text(encoding="utf-8", errors="replace")

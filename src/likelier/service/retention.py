@@ -76,6 +76,7 @@ def _expire_events(workspace: Workspace, erasure: str, before: dt.datetime) -> i
         if dataset.kind == "events":
             deleted = lake.delete(dataset.table, f"\"timestamp\" < '{before.isoformat()}'")
             if deleted:
+                workspace.readings.forget()
                 known_ids(workspace, dataset.name).forget(lake.files(dataset.table))
                 with workspace.engine() as engine:
                     if is_published(lake, dataset):

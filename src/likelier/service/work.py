@@ -101,6 +101,7 @@ def bench(workspace: Workspace) -> Bench:
         attempts=settings.attempts,
         minimum_auc=settings.minimum_auc,
         plan=partial(plan, workspace),
+        readings=workspace.readings if settings.readings_gb else None,
     )
 
 

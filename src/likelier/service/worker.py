@@ -79,6 +79,13 @@ def tidy(workspace: Workspace) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+def tidy_readings(workspace: Workspace) -> None:
+    """Remove what was read of rows that the lake has no more: somebody else may have deleted them, elsewhere."""
+    if workspace.settings.readings.exists():
+        tables = [f"datasets/{name}/events" for name in workspace.lake.names("datasets")]
+        workspace.readings.tidy(workspace.lake, [table for table in tables if workspace.lake.exists(table)])
+
+
 def _is_left(scratch: Path) -> bool:
     """Whether its process is gone; one that has ended its run may still be at what comes after it."""
     try:
@@ -152,6 +159,7 @@ class Worker:
         if self._tells:
             self._tells_at = self._workspace.clock() + MINUTE
             notice_schedules(self._workspace)
+            tidy_readings(self._workspace)
 
     def _tell_alerts(self) -> None:
         if self._tells:

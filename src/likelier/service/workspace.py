@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from likelier.lake import Lake
+from likelier.readings import Readings
 from likelier.settings import EngineName, Settings
 from likelier.spark import reach
 from likelier.store.database import Store, open_store
 
 if TYPE_CHECKING:
     from likelier.backend import DuckDB, Engine
+
+
+GB = 1 << 30
 
 
 def now() -> dt.datetime:
@@ -40,6 +44,11 @@ class Workspace:
         from likelier.backend import DuckDB  # noqa: PLC0415 - much that is looked at needs no engine, which is slow to load
 
         return DuckDB(self.settings.memory, self.settings.threads or None)
+
+    @property
+    def readings(self) -> Readings:
+        """What runs have read of the lake, as a copy."""
+        return Readings(self.settings.readings, int(self.settings.readings_gb * GB))
 
     def chosen_engine(self) -> AbstractContextManager[Engine]:
         """Open the engine that the settings name, for what reads every event."""

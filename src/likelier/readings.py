@@ -31,7 +31,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from likelier.activities.narrow import share
 from likelier.lake import Lake
 
 COVERS = "covers.json"
@@ -100,7 +99,7 @@ class Readings:
         for covers, place in sorted(found, key=lambda each: -len(each[0])):
             try:
                 os.utime(place)
-                _share(place, out)
+                _share_all(place, out)
             except OSError:
                 shutil.rmtree(out, ignore_errors=True)
             else:
@@ -112,7 +111,7 @@ class Readings:
         earlier = list(self.folder.glob(f"{look}.*"))
         place, coming = self.folder / f"{look}.{digest(sorted(files))}", self.folder / f".{uuid.uuid4().hex}"
         if self._make_room(_size(whole), earlier):
-            _share(whole, coming)
+            _share_all(whole, coming)
             (coming / COVERS).write_text(json.dumps(sorted(files)))
             _settle(coming)
             with suppress(OSError):  # another process was quicker
@@ -175,6 +174,14 @@ def added(tables: Sequence[pa.Table], keys: Sequence[str]) -> pa.Table:
     return found.cast(tables[0].schema)
 
 
+def share(file: Path, other: Path) -> None:
+    """Let a file that is never written again be another, too."""
+    try:
+        os.link(file, other)
+    except OSError:  # not every file system can
+        shutil.copyfile(file, other)
+
+
 def look(*words: Any) -> str:
     """Name what is looked for."""
     return digest([_form(), *words])
@@ -183,7 +190,7 @@ def look(*words: Any) -> str:
 @cache
 def _form() -> str:
     """Tell apart what codes events: other lines here, or another DuckDB, may code the same events in another way."""
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parent
     lines = [file.read_bytes() for room in ROOMS for file in sorted((package / room).glob("*.py"))]
     return digest([version("duckdb"), lines])
 
@@ -197,7 +204,7 @@ def named(file: str) -> str:
     return file.rpartition("/")[2]
 
 
-def _share(place: Path, other: Path) -> None:
+def _share_all(place: Path, other: Path) -> None:
     other.mkdir(parents=True)
     for file in place.iterdir():
         if file.name != COVERS:
