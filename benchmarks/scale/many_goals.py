@@ -28,6 +28,7 @@ from likelier.datasets import open_dataset
 from likelier.instance import Instance, parse_instance
 from likelier.lake import Lake
 from likelier.pipeline import STAGES, Inputs, read_together, run_stage
+from likelier.readings import Readings
 
 
 def rule(field: str, operator: str = "exists", value: object = None, **more: object) -> dict:
@@ -67,7 +68,7 @@ def measured(folder: Path, goals: int, stages: Sequence[str]) -> dict[str, float
     wanted = [
         (Inputs(instance, AS_OF, 7, versions), work / str(place)) for place, instance in enumerate(instances()[:goals])
     ]
-    began = time.perf_counter()
+    began, readings = time.perf_counter(), Readings(work / "readings", 1 << 40)
     with DuckDB(MEMORY, spill=folder) as engine:
         if goals > 1:
             before = time.process_time()
@@ -76,7 +77,7 @@ def measured(folder: Path, goals: int, stages: Sequence[str]) -> dict[str, float
         for inputs, place in wanted:
             for stage in stages:
                 before = time.process_time()
-                run_stage(stage, inputs, engine=engine, lake=lake, folder=place)
+                run_stage(stage, inputs, engine=engine, lake=lake, folder=place, readings=readings)
                 spent[stage] += time.process_time() - before
     shutil.rmtree(work)
     return {**spent, "together": sum(spent.values()), "wall": time.perf_counter() - began}

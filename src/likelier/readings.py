@@ -65,7 +65,8 @@ class Readings:
             merge(kept, fresh, whole)
         else:
             whole = fresh
-        self._keep(look, files, whole)
+        with suppress(OSError):  # a disk that is full: the next run reads more
+            self._keep(look, files, whole)
         return whole
 
     def tidy(self, lake: Lake, tables: Sequence[str]) -> None:
@@ -111,12 +112,14 @@ class Readings:
         earlier = list(self.folder.glob(f"{look}.*"))
         place, coming = self.folder / f"{look}.{digest(sorted(files))}", self.folder / f".{uuid.uuid4().hex}"
         if self._make_room(_size(whole), earlier):
-            _share_all(whole, coming)
-            (coming / COVERS).write_text(json.dumps(sorted(files)))
-            _settle(coming)
-            with suppress(OSError):  # another process was quicker
-                coming.rename(place)
-            shutil.rmtree(coming, ignore_errors=True)
+            try:
+                _share_all(whole, coming)
+                (coming / COVERS).write_text(json.dumps(sorted(files)))
+                _settle(coming)
+                if not place.exists():  # another process may have been quicker
+                    coming.rename(place)
+            finally:
+                shutil.rmtree(coming, ignore_errors=True)
         for old in earlier:
             if old != place:
                 shutil.rmtree(old, ignore_errors=True)
