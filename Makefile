@@ -30,7 +30,7 @@ test: install
 	$(MAKE) --no-print-directory --jobs=2 check suite
 
 suite: install
-	$(BIN)/pytest -n 3 --no-loadscope-reorder  # pages, and processes to be killed, wait for half their time
+	$(BIN)/pytest -n 4 --no-loadscope-reorder  # pages, Java, and processes to be killed, wait for half their time
 
 lock:  # writes requirements.lock anew from pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -2,10 +2,11 @@
 
 import itertools
 import shutil
+import sqlite3
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from argon2 import PasswordHasher
 from sqlalchemy.engine import make_url
 from xdist.scheduler import LoadScopeScheduling
 
+from likelier.store import database as stores
 from likelier.store.database import Store, open_store
 
 # A busy machine is no fault of the code.
@@ -60,6 +62,33 @@ def quick_passwords() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def every_migration() -> Callable[[Store, str | None], None]:
+    """What brings the tables of a store up to date, step by step."""
+    return stores._migrate
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_stores(every_migration, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Make the tables of a new SQLite store at once, as all the migrations left them in the first."""
+    first = tmp_path_factory.mktemp("store") / "likelier.db"
+    open_store(f"sqlite:///{first}").close()
+    with closing(sqlite3.connect(first)) as connection:
+        statements = [each for each in connection.iterdump() if each not in ("BEGIN TRANSACTION;", "COMMIT;")]
+
+    def migrate(store: Store, found: str | None) -> None:
+        if found or store.url.drivername != "sqlite":
+            every_migration(store, found)
+            return
+        with store.write() as connection:
+            for statement in statements if stores._revision(connection) is None else ():
+                connection.exec_driver_sql(statement)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stores, "_migrate", migrate)
+        yield
+
+
+@pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The URL of a real PostgreSQL server.
 
@@ -77,27 +106,63 @@ def postgresql() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-_count = itertools.count()
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request, tmp_path: Path) -> str:
-    """The URL of a new, empty database."""
+    """The URL of a database without any rows; on PostgreSQL the tables are there."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'likelier.db'}"
     return request.getfixturevalue("on_postgresql")
 
 
-@pytest.fixture
-def on_postgresql(postgresql: str) -> str:
-    """The URL of a new, empty database on PostgreSQL."""
+@pytest.fixture(scope="session")
+def make_database(postgresql: str) -> Callable[[], str]:
+    """Make a database on PostgreSQL, without tables, and give its URL."""
     server = make_url(postgresql).set(drivername="postgresql+psycopg")
-    name = f"test_{next(_count)}"
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    count = itertools.count()
+
+    def make() -> str:
+        name = f"test_{next(count)}"
+        engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        return server.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def emptied() -> list[str]:
+    """The URLs of databases on PostgreSQL that tests before have left; to make one takes longer than most tests."""
+    return []
+
+
+@pytest.fixture
+def on_postgresql(make_database: Callable[[], str], emptied: list[str]) -> Iterator[str]:
+    """The URL of a database on PostgreSQL whose tables have no rows."""
+    if not emptied:
+        emptied.append(make_database())
+        open_store(emptied[0]).close()
+    url = emptied.pop()
+    yield url
+    _empty(url)
+    emptied.append(url)
+
+
+def _empty(url: str) -> None:
+    """Take all rows out of the tables of a store on PostgreSQL, whoever is still connected to it."""
+    engine = sa.create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+        connection.execute(sa.text("SET LOCAL session_replication_role = replica"))  # else the audit log only grows
+        tables = [table for table in sa.inspect(connection).get_table_names() if table != "alembic_version"]
+        connection.execute(sa.text(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE"))
     engine.dispose()
-    return server.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture

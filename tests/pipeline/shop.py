@@ -67,7 +67,7 @@ def few_trees() -> Iterator[None]:
     """Have small models made, where it matters what becomes of a model and not how good it is."""
 
     def fit(matrix: np.ndarray, labels: np.ndarray, *, seed: int) -> Learnt:
-        return Learnt(fit_trees(matrix, labels, seed=seed, rounds=40), fit_curves(matrix, labels))
+        return Learnt(fit_trees(matrix, labels, seed=seed, rounds=40), fit_curves(matrix, labels, rows=2_000))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("likelier.pipeline.learning.fit", fit)

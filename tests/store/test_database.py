@@ -14,6 +14,19 @@ from likelier.store.database import HEAD
 from likelier.store.tables import Moment, metadata
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, tmp_path):
+    """The URL of a new database, without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'likelier.db'}"
+    return request.getfixturevalue("make_database")()
+
+
+@pytest.fixture(autouse=True)
+def step_by_step(every_migration, monkeypatch):
+    monkeypatch.setattr("likelier.store.database._migrate", every_migration)
+
+
 def test_migrations_make_the_tables_that_the_code_uses(database, opened):
     with opened(database).read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})

@@ -27,6 +27,7 @@ from likelier.settings import Settings
 from likelier.store import access as stored
 from likelier.store.access import User
 from likelier.store.database import Store
+from likelier.store.names import free_name
 
 STRONGEST_FIRST = (Role.ADMIN, Role.MANAGE, Role.VIEW, Role.AUDIT)
 SIGNED_WITH = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
@@ -199,7 +200,7 @@ def _free_name(connection: Any, name: str) -> str:
     """Give the name, with a number where another user has it."""
     plain = "".join(letter for letter in name if letter.isprintable()).strip()[:190] or "somebody"
     taken = {user.name for user in stored.list_users(connection)}
-    return next(each for each in (plain, *(f"{plain} {number}" for number in range(2, 10**6))) if each not in taken)
+    return free_name(plain, taken)
 
 
 def _thing(user: User) -> Thing:

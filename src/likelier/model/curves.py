@@ -48,9 +48,9 @@ class Curves:
         return cls(data["base"], np.array(data["knots"]), np.array(data["heights"]))
 
 
-def fit_curves(matrix: np.ndarray, labels: np.ndarray) -> Curves:
-    """Learn curves from a matrix (rows, features; NaN is absent) and boolean labels (rows), or some of their rows."""
-    some = slice(None, None, -(-len(labels) // MOST_ROWS))
+def fit_curves(matrix: np.ndarray, labels: np.ndarray, *, rows: int = MOST_ROWS) -> Curves:
+    """Learn curves from a matrix (rows, features; NaN is absent) and boolean labels (rows), from at most so many."""
+    some = slice(None, None, -(-len(labels) // rows))
     matrix, labels = matrix[some], labels[some]
     features = matrix.shape[1]
     knots = np.stack([_knots(matrix[:, column]) for column in range(features)])

@@ -8,7 +8,6 @@ deletion of a person, at once, for nothing of them may come back.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
 
 from likelier.profiles.published import withdraw
 from likelier.runs.records import scores_table
@@ -45,15 +44,6 @@ def name_of_deleted(workspace: Workspace, thing_id: str) -> str | None:
         names = {one.id: one.name for one in instances.put_away_ones(connection, after=workspace.clock())}
         names |= {one.id: one.name for one in segments.put_away_ones(connection, after=workspace.clock())}
     return names.get(thing_id)
-
-
-def free_name(name: str, taken: Collection[str]) -> str:
-    """Give the name, with a number where it is taken.
-
-    >>> free_name("Buy", {"Buy", "Buy 2"})
-    'Buy 3'
-    """
-    return next(each for each in (name, *(f"{name} {number}" for number in range(2, 10**6))) if each not in taken)
 
 
 def _remove_instance(workspace: Workspace, instance_id: str, kept_run: str | None) -> None:

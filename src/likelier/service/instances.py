@@ -25,7 +25,7 @@ from likelier.runs.schedule import Schedule
 from likelier.service import deleted
 from likelier.service.runs import queue_run
 from likelier.service.workspace import Workspace
-from likelier.store import audit, schedules
+from likelier.store import audit, names, schedules
 from likelier.store import instances as stored
 from likelier.store import runs as records
 from likelier.store.instances import Status
@@ -174,7 +174,7 @@ def whole_instance(connection: Connection, instance: stored.Instance, version: i
 
 def free_name(connection: Connection, name: str) -> str:
     """Give the name, with a number where another instance has it."""
-    return deleted.free_name(name, set(stored.names(connection)))
+    return names.free_name(name, set(stored.names(connection)))
 
 
 def life_of(instance: Instance | stored.Instance) -> dict[str, Any]:

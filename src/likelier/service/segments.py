@@ -25,7 +25,7 @@ from likelier.profiles.holdout import is_kept_back
 from likelier.profiles.rules import segments_in
 from likelier.profiles.text import write_rule
 from likelier.runs.records import Run
-from likelier.service.deleted import KEPT, free_name, remove_for_good
+from likelier.service.deleted import KEPT, remove_for_good
 from likelier.service.files import whole_file
 from likelier.service.remembered import Remembered
 from likelier.service.scene import Scene, Wanted, opened_scene
@@ -33,6 +33,7 @@ from likelier.service.scores import FORMATS
 from likelier.service.workspace import Workspace
 from likelier.shelf import open_shelf
 from likelier.store import segments as stored
+from likelier.store.names import free_name
 from likelier.store.segments import Segment, members_shelf
 
 __all__ = [
