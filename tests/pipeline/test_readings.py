@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from tests.pipeline import shop
 
@@ -54,6 +54,9 @@ class Shop:
 
     def delete(self, person: int) -> None:
         self.lake.delete(TABLE, f"\"identityMap.CRMID\" = 'p{person:05}'")
+
+    def expire(self, days: int) -> None:
+        self.lake.delete(TABLE, f"\"timestamp\" < '{shop.START + days * DAY}'")
 
     def compact(self) -> None:
         self.lake.compact(TABLE, 1 << 20)
@@ -117,17 +120,22 @@ happenings = st.one_of(
     st.tuples(st.just("append"), st.integers(2, 9), st.integers(1, 9)),
     st.tuples(st.just("late"), st.integers(2, 9), st.integers(1, 9)),
     st.tuples(st.just("delete"), st.integers(0, 11)),
+    st.tuples(st.just("expire"), st.integers(1, 20)),
     st.tuples(st.just("compact")),
     st.tuples(st.just("lost")),
+    st.tuples(st.just("read")),
 )
 
 
-@settings(max_examples=5, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=4, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(
     happenings=st.lists(happenings, max_size=3),
     days=st.lists(st.integers(35, 70), min_size=1, max_size=1),
     hours=st.sampled_from([0, 0, 9]),
 )
+@example(happenings=[("late", 3, 4), ("delete", 3), ("append", 2, 3)], days=[50], hours=0)
+@example(happenings=[("append", 2, 9), ("read",), ("expire", 9)], days=[45], hours=0)
+@example(happenings=[("append", 2, 9), ("compact",)], days=[45], hours=9)
 def test_whatever_happens_a_run_reads_what_it_would_read_from_scratch(happenings, days, hours, engine):
     with tempfile.TemporaryDirectory() as folder:
         here = Shop(Path(folder))
@@ -139,8 +147,12 @@ def test_whatever_happens_a_run_reads_what_it_would_read_from_scratch(happenings
                 here.append(how[0], how[1], shop.START - 5 * DAY)
             elif what == "delete":
                 here.delete(*how)
+            elif what == "expire":
+                here.expire(*how)
             elif what == "compact":
                 here.compact()
+            elif what == "read":
+                here.read(engine, here.readings)
             else:
                 here.readings.forget()
         for day in days:
