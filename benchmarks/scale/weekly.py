@@ -5,8 +5,8 @@ python benchmarks/scale/weekly.py --folder DIR
 DIR is one of `floor.py` after its step "ingest"; its lake stays as it is. A first run reads everything and keeps what
 it read. Then 1 % of the events come (those of the last two days once more, as others, and a tenth of them late), and a
 second run two days later keeps the first one's model: once with what was kept, once without. Each run has a process of
-its own. Told are the processor seconds that the engine took, with the merging of what it read into what was there; of
-whole stages; and whether both end in the same bytes.
+its own; a program that was cut off goes on where it was. Told are the processor seconds that the engine took, with the
+merging of what it read into what was there; of whole stages; and whether both end in the same bytes.
 """
 
 from __future__ import annotations
@@ -119,10 +119,15 @@ def main() -> None:
     if chosen.run:
         print(json.dumps(measured(folder, chosen.run)))
         return
-    shutil.rmtree(folder, ignore_errors=True)
-    subprocess.run(["cp", "-rl", chosen.folder / "lake", _made(folder) / "lake"], check=True)
-    found: dict[str, dict[str, float]] = {}
+    if not (folder / "lake").exists():
+        folder.mkdir(exist_ok=True)
+        subprocess.run(["cp", "-rl", chosen.folder / "lake", folder / "coming"], check=True)
+        (folder / "coming").rename(folder / "lake")
+    notes = folder / "measured.json"
+    found: dict[str, dict[str, float]] = json.loads(notes.read_text()) if notes.exists() else {}
     for name in RUNS:
+        if name in found:
+            continue
         if name == "second":
             lake = Lake(str(folder / "lake"))
             print(f"{add_events(lake):,} new of {lake.rows(open_dataset(lake, 'events').table):,} events", flush=True)
@@ -133,17 +138,13 @@ def main() -> None:
             text=True,
         )
         found[name] = json.loads(told.stdout)
+        notes.write_text(json.dumps(found))
         print(name, json.dumps({key: round(value, 2) for key, value in found[name].items()}), flush=True)
     second = found["second"]
     share = (second["engine"] + second.get("merge", 0) + second.get("cut", 0)) / found["first"]["engine"]
     same = scores_file(folder / "second").read_bytes() == scores_file(folder / "scratch").read_bytes()
     print(f"engine and merging: {share:.1%} of the first run; the same scores as from scratch: {same}")
     shutil.rmtree(folder)
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    return folder
 
 
 if __name__ == "__main__":
