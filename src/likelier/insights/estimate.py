@@ -2,11 +2,13 @@
 
 If probabilities mean what they say, they tell the AUC: of a pair, one with p and one with q, the first alone does with
 p (1 - q). Whether they mean it is known from the judge cut-off, where a line through the log-odds ("trust") says how
-much of their spread came true. The interval holds what is unsure of that line and what chance does to outcomes. It
-cannot hold what nobody has seen yet: a world that changes after the scores were made. Compare it with the truth when
-that comes.
+much of their spread came true. One cut-off says it but roughly, and the probabilities have been corrected on many
+before, so the line's slope is held near 1. The interval holds what is still unsure of it and what chance does to
+outcomes. It cannot hold what nobody has seen yet: a world that changes after the scores were made. Compare it with the
+truth when that comes.
 
-The same line says how unsure an expected rate is, of all or of a bucket.
+The same line says how unsure an expected rate is, of all or of a bucket, with how far levels have differed between
+outcome windows; what else is unsure of it is chance.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import expit, logit
+from scipy.stats import beta
 
 from likelier.model.evaluate import Z95
 from likelier.scores import BUCKETS, buckets
@@ -22,10 +25,16 @@ from likelier.scores import BUCKETS, buckets
 MOST = 20_000
 DRAWS = 200
 LEAST_SPREAD = 1e-9
+USUAL_SLOPE = 0.1
+"""Standard deviation of slopes at judge cut-offs about 1, beyond chance: ADR 6."""
 
 
-def trust(probability: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Fit ``logit P(y) = level + slope (logit p - centre)`` on judged people, with the covariance of the two.
+def trust(probability: np.ndarray, labels: np.ndarray, drift: float = 0.0) -> dict[str, Any]:
+    """Fit ``logit P(y) = level + slope (logit p - centre)`` on judged people; say how unsure the line is.
+
+    About the centre, where the people who tell most are, level and slope err apart from each other. The slope has a
+    prior about 1. The level of one cut-off is gone at the next: what is unsure of that is `drift`, the variance of
+    levels.
 
     >>> p = np.repeat([0.2, 0.8], 100)
     >>> line = trust(p, np.concatenate([np.arange(100) < 20, np.arange(100) < 80]))
@@ -33,7 +42,8 @@ def trust(probability: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     (1.0, 0.0)
     """
     raw = logit(np.clip(probability, 1e-9, 1 - 1e-9))
-    centre = float(raw.mean())
+    tells = probability * (1 - probability)
+    centre = float((raw * tells).sum() / max(tells.sum(), 1e-12))
     design = np.stack([np.ones_like(raw), raw - centre], axis=1)
     line = np.array([centre, 1.0])
     weak = np.diag([1e-6, 1e-6])  # where one outcome is missing the line is still finite
@@ -45,12 +55,15 @@ def trust(probability: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
         line = line + np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-9:
             break
-    spread = np.linalg.inv(curvature)
+    chance, away = float(np.linalg.inv(curvature)[1, 1]), float(line[1] - 1)
+    usual = max(USUAL_SLOPE**2, away**2 - chance)  # a slope that is far from usual beyond chance is believed
+    believed = usual / (usual + chance)
     return {
         "centre": centre,
         "level": float(line[0] - centre),
-        "slope": float(line[1]),
-        "covariance": spread.tolist(),
+        "slope": 1 + believed * away,
+        "covariance": [[drift, 0.0], [0.0, believed * chance]],
+        "drift": drift,
     }
 
 
@@ -94,21 +107,25 @@ def likely_rates(probability: np.ndarray, score: np.ndarray, line: dict[str, Any
 def likely_rate(probability: np.ndarray, line: dict[str, Any]) -> dict[str, float] | None:
     """Say between what the rate of some people lies in 95 of 100 cases: by chance, and as far as the line is unsure.
 
-    The interval is one of log-odds; the covariance of the line is carried over by the delta method.
+    The rate is given a beta distribution of its mean and variance, which is lopsided where a rate is small, as chance
+    is; the covariance of the line is carried over by the delta method. People are whole, so each bound lies half a
+    person further out.
 
     >>> sure = {"centre": 0.0, "level": 0.0, "slope": 1.0, "covariance": [[0, 0], [0, 0]]}
     >>> {name: round(bound, 3) for name, bound in likely_rate(np.full(1000, 0.2), sure).items()}
-    {'low': 0.176, 'high': 0.226}
+    {'low': 0.175, 'high': 0.226}
     """
     if not len(probability):
         return None
+    people = len(probability)
     mean, spread = float(probability.mean()), probability * (1 - probability)
     away = logit(np.clip(probability, 1e-9, 1 - 1e-9)) - line["centre"]
     turn = np.array([spread.mean(), (spread * away).mean()])
-    unsure = float(turn @ np.asarray(line["covariance"]) @ turn) + float(spread.mean()) / len(probability)
-    reach = Z95 * np.sqrt(unsure) / max(mean * (1 - mean), 1e-9)
-    middle = logit(np.clip(mean, 1e-9, 1 - 1e-9))
-    return {"low": float(expit(middle - reach)), "high": float(expit(middle + reach))}
+    unsure = float(turn @ np.asarray(line["covariance"]) @ turn) + float(spread.mean()) / people
+    mean = min(max(mean, 1e-9), 1 - 1e-9)
+    together = max(mean * (1 - mean) / max(unsure, 1e-18) - 1, 1e-6)
+    low, high = beta.ppf([0.025, 0.975], mean * together, (1 - mean) * together)
+    return {"low": max(float(low) - 0.5 / people, 0.0), "high": min(float(high) + 0.5 / people, 1.0)}
 
 
 def _expected(raw: np.ndarray, likely: np.ndarray) -> float:

@@ -56,7 +56,7 @@ def load(folder: Path) -> Model:
         ),
         Codebook.from_json(json.loads((folder / "codebook.json").read_text())),
         FeatureSet.from_json(json.loads((folder / "features.json").read_text())),
-        Calibration(**rest["calibration"]),
+        Calibration.from_json(rest["calibration"]),
         tuple(rest["strength"]),
         tuple(
             Sooner(
@@ -64,7 +64,7 @@ def load(folder: Path) -> Model:
                 one["level"],
                 one["slope"],
                 lgb.Booster(model_str=(folder / f"trees-{one['days']}.txt").read_text()),
-                Calibration(**one["calibration"]),
+                Calibration.from_json(one["calibration"]),
             )
             for one in rest.get("sooner", ())  # models of before there were several windows have none
         ),

@@ -1,21 +1,29 @@
-"""Turn raw log-odds into probabilities that mean it: ``1 / (1 + exp(-(centre + slope * (raw - centre) + shift)))``.
+"""Turn raw log-odds into probabilities that mean it: along a bent line, then by a shift for everybody.
 
-Most of the error of probabilities is drift of the base rate, and little of it can be known in advance: over nine tasks
-the latest rate alone and what has come of the newest people so far foretold nothing. What did: the model pools many
-cut-offs, and where those of the last outcome window lie above or below its expectation, the next ones tend to do so by
-half as much. That is the shift. Over- or underconfidence, the slope, is corrected about the mean, and only when a
-correction learnt on one cut-off has helped on a later one.
+**The bend.** What is learnt is shrunk, and most where almost nobody or almost everybody reaches the goal: a model says
+0.01 of people of whom 0.002 do. That is no matter of one slope. So the log-odds follow a line that bends at some
+quantiles, each piece held to its neighbours and to 1 by a prior, learnt on people whom the model had not seen. A slope
+is never below a fifth: who stood before somebody still does.
+
+**The shift.** Most of the error of probabilities is drift of the base rate, and little of it can be known in advance:
+over nine tasks the latest rate alone and what has come of the newest people so far foretold nothing. What did: the
+model pools many cut-offs, and where those of the last outcome window lie above or below its expectation, the next ones
+tend to do so by half as much.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import expit, log_expit, logit
 
-SHRINK = 50.0  # prior weight that holds the slope at 1
+BENDS = (0.02, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.98)
+ALIKE, PLAIN = 2.0, 0.2  # prior weights that hold a slope to its neighbour's, and to 1
+FLATTEST, STEEPEST = 0.2, 5.0
 STAYS = 0.5  # the part of a level that is still there one outcome window later
 USUAL_LEVEL = 0.2  # standard deviation of levels between outcome windows, in log-odds
 LEFT = 0.25
@@ -24,21 +32,37 @@ LEFT = 0.25
 
 @dataclass(frozen=True)
 class Calibration:
-    """A monotone correction of log-odds; the identity unless shown to help."""
+    """A monotone correction of log-odds: ``level`` plus pieces of a line through 0, bent at `knots`; then `shift`."""
 
-    slope: float = 1.0
-    centre: float = 0.0
+    slopes: tuple[float, ...] = (1.0,)  # from the left, one more than knots
+    knots: tuple[float, ...] = ()
+    level: float = 0.0
     shift: float = 0.0
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Calibration:
+        """Read what was kept; models of before there were bends keep one slope about a centre."""
+        if "slope" in data:
+            return cls((data["slope"],), level=(1 - data["slope"]) * data["centre"], shift=data["shift"])
+        return cls(tuple(data["slopes"]), tuple(data["knots"]), data["level"], data["shift"])
 
     @property
     def words(self) -> str:
-        slope = [] if self.slope == 1 else [f"slope {self.slope:.3f} about {self.centre:+.3f}"]
+        ends = dict.fromkeys(f"{slope:.2f}" for slope in (self.slopes[0], self.slopes[-1]))
+        bend = [f"slope {' to '.join(ends)}"] if self.bent else []
         shift = [] if self.shift == 0 else [f"shift {self.shift:+.3f}"]
-        return ", ".join(slope + shift) or "raw"
+        return ", ".join(bend + shift) or "raw"
+
+    @property
+    def bent(self) -> bool:
+        return self.slopes != (1.0,)
 
     def corrected(self, raw: np.ndarray) -> np.ndarray:
         """Correct log-odds of any shape."""
-        confident = raw if self.slope == 1 else self.centre + self.slope * (raw - self.centre)
+        confident = raw
+        if self.bent:
+            pieces = (slope * piece for slope, piece in zip(self.slopes, _pieces(raw, self.knots), strict=True))
+            confident = self.level + sum(pieces, np.zeros_like(raw))
         return confident if self.shift == 0 else confident + self.shift
 
     def probability(self, raw: np.ndarray) -> np.ndarray:
@@ -48,6 +72,12 @@ class Calibration:
         0.5
         """
         return expit(self.corrected(raw))
+
+
+def _pieces(raw: np.ndarray, knots: Sequence[float]) -> list[np.ndarray]:
+    """Cut log-odds at the knots: pieces that sum to them, each of which grows between two knots only."""
+    ends = zip((-np.inf, *knots), (*knots, np.inf), strict=True)
+    return [np.clip(raw, low, high) - np.clip(0.0, low, high) for low, high in ends]
 
 
 def mean_interval(probability: np.ndarray) -> tuple[float, float]:
@@ -60,19 +90,29 @@ def mean_interval(probability: np.ndarray) -> tuple[float, float]:
     return float(expit(raw - away).mean()), float(expit(raw + away).mean())
 
 
-def learn(raw: np.ndarray, labels: np.ndarray) -> Calibration:
-    """Fit the slope by penalised maximum likelihood (Platt 1999, shrunk towards no correction).
+def learn(raw: np.ndarray, labels: np.ndarray, *, shared: float = 1.0) -> Calibration:
+    """Fit the bends by penalised maximum likelihood on people whom the model had not seen; both labels occur.
 
-    The level of the outcomes is fitted beside it and thrown away: it is the drift between two cut-offs.
+    So many rows share an outcome: each counts that much less against the prior.
     """
-    centre = float(raw.mean())
-    signs = np.where(labels, 1.0, -1.0)
+    knots = np.unique(np.quantile(raw, BENDS))
+    pieces, signs = np.stack(_pieces(raw, knots.tolist()), axis=1), np.where(labels, 1.0, -1.0)
 
-    def loss(slope: float) -> float:
-        shift = _level(slope * (raw - centre), labels)
-        return float(-log_expit(signs * (slope * (raw - centre) + shift)).sum() + SHRINK * (slope - 1) ** 2)
+    def loss(asked: np.ndarray) -> tuple[float, np.ndarray]:
+        level, slopes = asked[0], asked[1:]
+        fitted = level + pieces @ slopes
+        steps, away = np.diff(slopes), slopes - 1
+        value = -float(log_expit(signs * fitted).sum()) / shared
+        pulled = -signs * expit(-signs * fitted) / shared
+        turn = pulled @ pieces + 2 * PLAIN * away
+        turn[1:] += 2 * ALIKE * steps
+        turn[:-1] -= 2 * ALIKE * steps
+        return value + ALIKE * float(steps @ steps) + PLAIN * float(away @ away), np.array([pulled.sum(), *turn])
 
-    return Calibration(float(minimize_scalar(loss, bounds=(0.3, 2.0), method="bounded").x), centre)
+    slopes = len(knots) + 1
+    bounds = [(None, None), *[(FLATTEST, STEEPEST)] * slopes]
+    found = minimize(loss, np.array([0.0, *[1.0] * slopes]), jac=True, method="L-BFGS-B", bounds=bounds).x
+    return Calibration(tuple(found[1:].tolist()), tuple(knots.tolist()), float(found[0]))
 
 
 def lasting_shift(raw: np.ndarray, labels: np.ndarray) -> float:
@@ -87,6 +127,37 @@ def lasting_shift(raw: np.ndarray, labels: np.ndarray) -> float:
     known = len(labels) * labels.mean() * (1 - labels.mean())
     certainty = USUAL_LEVEL**2 / (USUAL_LEVEL**2 + 1 / float(known))
     return STAYS * certainty * _level(raw, labels)
+
+
+def drift(levels: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Learn the variance of levels between outcome windows, beyond chance, from log-odds and labels of each window.
+
+    Of one window, or none, nothing can be learnt, and it is what it is elsewhere, `LEFT` squared; the more windows
+    there are, the more it is their own. In between stands the mean over what the variance may be, each as likely as
+    the levels are under it and as a half-normal prior of scale `LEFT` has it.
+
+    >>> same = [(np.full(4000, -1.0), np.arange(4000) < 1076)] * 12
+    >>> round(drift([]) ** 0.5, 2), drift(same) ** 0.5 < 0.02
+    (0.25, True)
+    """
+    told = [(raw, labels) for raw, labels in levels if labels.any() and not labels.all()]
+    found = np.array([_level(raw, labels) for raw, labels in told])
+    chance = np.array([1 / _information(raw, labels) for raw, labels in told])
+    deviation = np.linspace(0, 4 * LEFT, 201)
+    variance = deviation[:, None] ** 2 + chance
+    weight = 1 / variance
+    middle = (weight * found).sum(axis=1, keepdims=True) / np.maximum(weight.sum(axis=1, keepdims=True), 1e-12)
+    likely = -0.5 * (np.log(variance) + (found - middle) ** 2 / variance).sum(axis=1)
+    if told:
+        likely -= 0.5 * np.log(weight.sum(axis=1))
+    likely -= 0.5 * (deviation / LEFT) ** 2
+    mass = np.exp(likely - likely.max())
+    return float((mass * deviation**2).sum() / mass.sum())
+
+
+def _information(raw: np.ndarray, labels: np.ndarray) -> float:
+    probability = expit(raw + _level(raw, labels))
+    return float((probability * (1 - probability)).sum())
 
 
 def _level(spread: np.ndarray, labels: np.ndarray) -> float:

@@ -24,7 +24,7 @@ from likelier.activities.traits import load_traits
 from likelier.errors import RunError
 from likelier.insights.estimate import trust
 from likelier.model import artifact
-from likelier.model.calibrate import Calibration
+from likelier.model.calibrate import LEFT, Calibration
 from likelier.model.evaluate import POOR_AUC, auc, metrics
 from likelier.model.train import log_odds
 from likelier.pipeline import learning, soon
@@ -79,7 +79,7 @@ class Kept:
         examples = self.past.examples(cut_offs, MOST_TRAINING_ROWS)
         latest = np.unique(examples.rows.cut_off)[-CUT_OFFS_PER_WINDOW:]
         some = examples.where(np.isin(examples.rows.cut_off, latest))
-        shift = learning.shift(self.model.learnt, some, self.past.matrix(some.rows))
+        shift = learning.shift(self.model.learnt, self.model.calibration, some, self.past.matrix(some.rows))
         return replace(self.model.calibration, shift=shift)
 
     def asked(self, people: Examples) -> np.ndarray:
@@ -92,8 +92,13 @@ class Kept:
         """Say how good it is on people of the judge cut-off."""
         labels = people.labels
         found = metrics(probability, labels, seed=self.past.seed) | {"buckets": judged_buckets(probability, labels)}
-        said = {"metrics": found, "trust": trust(probability, labels), "judged_rows": len(labels)}
+        said = {"metrics": found, "trust": trust(probability, labels, self._level_variance), "judged_rows": len(labels)}
         return {**said, "by_window": self._by_window(people, probability)}
+
+    @property
+    def _level_variance(self) -> float:
+        """What was learnt of levels with it; models of before that was learnt say nothing of it."""
+        return float(self.said["trust"].get("drift", LEFT**2))
 
     def _by_window(self, people: Examples, probability: np.ndarray) -> list[dict[str, Any]]:
         sooner, past, matrix = self.model.sooner, self.past, self.past.matrix(people.rows)

@@ -23,6 +23,7 @@ from likelier.features.definitions import FeatureSet, Kind
 from likelier.features.kernel import compute
 from likelier.insights.estimate import trust
 from likelier.model import artifact, calibrate
+from likelier.model.calibrate import Calibration
 from likelier.model.evaluate import metrics, wilson
 from likelier.model.sooner import Sooner
 from likelier.model.train import Learnt, fit, fit_trees, log_odds, used_features
@@ -43,7 +44,7 @@ MOST_WITNESSES = 5_000
 STRENGTH_ROWS = 20_000
 GROUPING_ROWS = 5_000
 HELD_OUT = 0.3
-CONVINCING = 0.001  # nats of log-loss by which a correction must help on a later cut-off
+FEW_TO_CROSS = 30_000  # rows
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,10 @@ def train(
     progress(0.4, len(taught))
     asked_matrix = past.matrix(asked.rows)
     raw = log_odds(judged, asked_matrix)
-    calibration = calibrated(past, raw, asked.labels)
-    probability = replace(calibration, shift=shift(judged, taught, taught_matrix)).probability(raw)
+    people, of_people = unseen(past, taught, taught_matrix)
+    calibration = calibrated(people, of_people, raw, asked.labels)
+    level_variance = drift(people, calibration.corrected(of_people))
+    probability = replace(calibration, shift=shift(judged, calibration, taught, taught_matrix)).probability(raw)
     save_judged(out, asked.rows.profile, probability)
     found = metrics(probability, asked.labels, seed=seed) | {"buckets": judged_buckets(probability, asked.labels)}
     progress(0.6, len(taught) + len(asked))
@@ -142,14 +145,14 @@ def train(
     learnt = fit(final_matrix, final.labels, seed=seed)
     some = final_matrix[:: max(1, len(final) // STRENGTH_ROWS)]
     strength = tuple(strengths(learnt, some).tolist())
-    calibration = replace(calibration, shift=shift(learnt, final, final_matrix))
+    calibration = replace(calibration, shift=shift(learnt, calibration, final, final_matrix))
     sooner = _sooner(past, learnt, (final, final_matrix), after=calendar.judge, known_by=calendar.as_of)
     artifact.save(artifact.Model(learnt, past.codebook, past.features, calibration, strength, sooner), out)
     progress(1.0, len(final))
     return {
         "metrics": found,
         "by_window": by_window,
-        "trust": trust(probability, asked.labels),
+        "trust": trust(probability, asked.labels, level_variance),
         "calibrated": calibration.words,
         "training_rows": len(final),
         "judged_rows": len(asked),
@@ -309,23 +312,39 @@ def judged_split(past: Past) -> tuple[Examples, Examples]:
     return taught.where(~held_out[taught.rows.profile]), asked.where(held_out[asked.rows.profile])
 
 
-def shift(learnt: Learnt, examples: Examples, matrix: np.ndarray) -> float:
-    """Foretell how the next outcomes lie above or below the model's expectation, from those of the last window."""
+def shift(learnt: Learnt, bend: Calibration, examples: Examples, matrix: np.ndarray) -> float:
+    """Foretell how the next outcomes lie above or below what is expected, from those of the last window."""
     latest = np.isin(examples.rows.cut_off, np.unique(examples.rows.cut_off)[-CUT_OFFS_PER_WINDOW:])
-    return calibrate.lasting_shift(log_odds(learnt, matrix[latest]), examples.labels[latest])
+    expected = replace(bend, shift=0.0).corrected(log_odds(learnt, matrix[latest]))
+    return calibrate.lasting_shift(expected, examples.labels[latest])
 
 
-def calibrated(past: Past, raw: np.ndarray, labels: np.ndarray) -> calibrate.Calibration:
-    """Learn a correction one outcome window earlier; keep it when it helps on the judge cut-off."""
-    calendar = past.calendar
-    earlier = calendar.judge - calendar.outcome_days * DAY
-    before = [cut_off for cut_off in calendar.training if cut_off + calendar.outcome_days * DAY <= earlier]
-    if earlier not in calendar.training or not before:
-        return calibrate.Calibration()
-    taught, asked = past.examples(before, MOST_TRAINING_ROWS // 4), past.examples([earlier], MOST_TRAINING_ROWS // 4)
-    if not (taught.tells_apart and asked.tells_apart):
-        return calibrate.Calibration()
-    rehearsal = fit(past.matrix(taught.rows), taught.labels, seed=past.seed)
-    found = calibrate.learn(log_odds(rehearsal, past.matrix(asked.rows)), asked.labels)
-    gained = calibrate.log_loss(raw, labels, calibrate.Calibration()) - calibrate.log_loss(raw, labels, found)
-    return found if gained > CONVINCING else calibrate.Calibration()
+def unseen(past: Past, taught: Examples, matrix: np.ndarray) -> tuple[Examples, np.ndarray]:
+    """Ask about people whom a model has not seen, each half what the other taught: give them with raw log-odds.
+
+    Where there are very many, one half is enough. There is nobody where a half knows but one outcome.
+    """
+    one = np.random.default_rng([past.seed, 1]).random(past.activities.profiles)[past.activities.people] < 0.5
+    half = one[taught.rows.profile]
+    halves = [half, ~half] if len(taught) < FEW_TO_CROSS else [half]
+    if not all(taught.where(learns).tells_apart for learns in (half, ~half)):
+        return taught.where(np.zeros(len(taught), bool)), np.zeros(0)
+    asked = np.concatenate([np.flatnonzero(~learns) for learns in halves])
+    raw = [log_odds(fit(matrix[learns], taught.labels[learns], seed=past.seed), matrix[~learns]) for learns in halves]
+    return taught.where(asked), np.concatenate(raw)
+
+
+def calibrated(people: Examples, unseen: np.ndarray, raw: np.ndarray, labels: np.ndarray) -> Calibration:
+    """Learn the bend on people the model had not seen; keep it when it helps at the judge cut-off."""
+    if not people.tells_apart:
+        return Calibration()
+    found = calibrate.learn(unseen, people.labels, shared=CUT_OFFS_PER_WINDOW)
+    helps = calibrate.log_loss(raw, labels, found) < calibrate.log_loss(raw, labels, Calibration())
+    return found if helps else Calibration()
+
+
+def drift(people: Examples, expected: np.ndarray) -> float:
+    """Learn how far levels lie apart between outcome windows, from cut-offs that share none."""
+    apart = np.unique(people.rows.cut_off)[::-CUT_OFFS_PER_WINDOW]
+    at = [people.rows.cut_off == cut_off for cut_off in apart]
+    return calibrate.drift([(expected[there], people.labels[there]) for there in at])

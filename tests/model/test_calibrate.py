@@ -1,0 +1,84 @@
+"""What corrects log-odds: bends where a model was not sure enough, keeps the order, and says how far levels drift."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit, logit
+
+from likelier.model.calibrate import LEFT, Calibration, drift, lasting_shift, learn, log_loss
+
+
+def drawn(seed, rows=20_000, bend=lambda raw: raw):
+    """People whose log-odds a model gives as `raw`, where `bend` of them is right."""
+    rng = np.random.default_rng(seed)
+    raw = rng.normal(-2.5, 1.5, rows)
+    return raw, rng.random(rows) < expit(bend(raw))
+
+
+def low_end(raw):
+    """A model says 0.02 where it is 0.004, and is right from 0.1 on."""
+    knee = logit(0.1)
+    return np.where(raw < knee, knee + 2 * (raw - knee), raw)
+
+
+def test_it_bends_where_a_model_is_not_sure_enough_and_stays_where_it_is():
+    found = learn(*drawn(1, bend=low_end))
+    asked = logit(np.array([0.02, 0.2, 0.4]))
+    np.testing.assert_allclose(found.probability(asked), expit(low_end(asked)), rtol=0.35)
+    raw, labels = drawn(2, bend=low_end)
+    assert log_loss(raw, labels, found) < log_loss(raw, labels, Calibration()) - 0.002
+    few = raw < -3.5
+    excess = [float(said.mean() - labels[few].mean()) for said in (expit(raw[few]), found.probability(raw[few]))]
+    assert 0 <= excess[1] < excess[0] / 3
+
+
+def test_a_model_that_is_right_is_left_nearly_alone():
+    raw, labels = drawn(3)
+    found = learn(raw, labels, shared=3)
+    asked = logit(np.array([0.01, 0.05, 0.2, 0.5]))
+    np.testing.assert_allclose(found.corrected(asked), asked, atol=0.3)
+
+
+def test_of_few_people_little_is_learnt():
+    raw, labels = drawn(4, rows=60)
+    labels[0] = True
+    assert np.abs(np.array(learn(raw, labels, shared=3).slopes) - 1).max() < 0.75
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(20, 300))
+def test_whoever_stood_before_somebody_still_does(seed, rows):
+    raw, labels = drawn(seed, rows=rows)
+    labels[:2] = True, False
+    found = learn(raw, labels)
+    asked = np.sort(np.concatenate([raw, np.linspace(-20, 20, 50)]))
+    corrected = found.corrected(asked)
+    assert (np.diff(corrected)[np.diff(asked) > 0] > 0).all()
+    assert Calibration.from_json({**found.__dict__, "slopes": list(found.slopes), "knots": list(found.knots)}) == found
+
+
+def test_a_model_of_before_there_were_bends_means_what_it_meant():
+    raw = np.array([-3.0, 0.0, 2.0])
+    kept = Calibration.from_json({"slope": 1.2, "centre": -2.0, "shift": 0.1})
+    np.testing.assert_allclose(kept.corrected(raw), -2.0 + 1.2 * (raw + 2.0) + 0.1)
+    assert Calibration.from_json({"slope": 1.0, "centre": 0.0, "shift": 0.0}).corrected(raw).tolist() == raw.tolist()
+
+
+def test_levels_that_drift_are_told_from_chance():
+    rng = np.random.default_rng(5)
+
+    def windows(deviation):
+        found = []
+        for _ in range(40):
+            raw = rng.normal(-1, 1, 2000)
+            found.append((raw, rng.random(2000) < expit(raw + rng.normal(0, deviation))))
+        return found
+
+    assert drift(windows(0.0)) ** 0.5 < 0.05
+    assert drift(windows(0.3)) ** 0.5 == pytest.approx(0.3, rel=0.25)
+    assert drift([(np.zeros(50), np.zeros(50, bool))]) ** 0.5 == pytest.approx(LEFT, rel=0.01)
+
+
+def test_no_level_is_foretold_from_one_outcome():
+    assert lasting_shift(np.zeros(9), np.ones(9, bool)) == 0.0
