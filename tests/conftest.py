@@ -25,6 +25,8 @@ hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 
+JAVA = "tests/pipeline/test_engines.py"
+"""What takes longest of all files."""
 # Rooms whose tests share something dear, such as a run: one worker has it made once. The dearest begin.
 SHARED = ("ui", "pipeline", "cli", "service", "insights")
 
@@ -33,11 +35,11 @@ def shared(nodeid: str) -> str:
     """Name what one worker does as a whole: a room whose tests share something, else a file."""
     file = nodeid.split("::", maxsplit=1)[0]
     room = file.split("/")[1]
-    return room if file.startswith("tests/") and room in SHARED else file
+    return room if file.startswith("tests/") and file != JAVA and room in SHARED else file
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    order = {room: place for place, room in enumerate(SHARED)}
+    order = {whole: place for place, whole in enumerate((JAVA, *SHARED))}
     items.sort(key=lambda item: order.get(shared(item.nodeid), len(order)))
 
 
