@@ -9,6 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from tests.ui.conftest import CHROMIUM, alive
 
+from likelier.insights.charts import DARK, LIGHT
+
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")]
 
 PAGES = {
@@ -23,12 +25,24 @@ PAGES = {
 
 
 def violations(tab):
-    """What axe-core finds serious or critical, and where.
+    """What axe-core finds serious or critical in either theme, and where.
 
     Under an open dialog it takes the darkened page for the background of everything: colours are checked on the pages.
     """
     expect(tab.locator("html")).to_have_attribute("lang", re.compile("."))
-    under_dialog = tab.locator(".q-dialog__backdrop").count() > 0
+    if tab.locator(".q-dialog__backdrop").count():
+        return violations_as_seen(tab, under_dialog=True)
+    found = []
+    for scheme, other in (("light", DARK), ("dark", LIGHT)):
+        tab.emulate_media(color_scheme=scheme)
+        expect(tab.locator("body")).to_have_class(re.compile(f"body--{scheme}"))
+        for colour in (other.ink, other.soft):  # charts are drawn anew
+            expect(tab.locator(f".chart svg text[fill='{colour}']")).to_have_count(0)
+        found += violations_as_seen(tab)
+    return found
+
+
+def violations_as_seen(tab, *, under_dialog=False):
     options = {"rules": {"color-contrast": {"enabled": not under_dialog}}, "resultTypes": ["violations"]}
     found = Axe().run(tab, options=options).response["violations"]
     return [
@@ -38,9 +52,9 @@ def violations(tab):
     ]
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def visit(request, browser, served):
-    context = browser.new_context(reduced_motion="reduce", color_scheme=request.param)
+@pytest.fixture(scope="module")
+def visit(browser, served):
+    context = browser.new_context(reduced_motion="reduce")
     context.set_default_timeout(60_000)
     tab = context.new_page()
 
@@ -56,8 +70,12 @@ def visit(request, browser, served):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_pages_are_accessible(visit, path):
-    assert violations(visit(path, PAGES[path])) == []
+def test_pages_are_accessible_and_nothing_sticks_out_at_any_width(visit, path):
+    tab = visit(path, PAGES[path])
+    assert violations(tab) == []
+    for width in (360, 768, 2560, 1280):
+        tab.set_viewport_size({"width": width, "height": 800})
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_panels_dialogs_and_tabs_are_accessible(visit):
@@ -155,7 +173,7 @@ def test_the_sign_in_page_is_accessible(browser):
     for scheme in ("light", "dark"):
         tab.emulate_media(color_scheme=scheme)
         tab.set_content(PAGE.format(code="en", sign_in="Sign in", name="Name", password="Password", **told))
-        assert violations(tab) == []
+        assert violations_as_seen(tab) == []
     context.close()
 
 

@@ -140,12 +140,3 @@ def test_who_may_only_look_is_offered_nothing_else(look, served):
     tab.goto(served + "/instances/new")
     alive(tab)
     expect(tab.get_by_text("Access restricted")).to_be_visible()
-
-
-@pytest.mark.parametrize("path", ["/", "/instances/new", "/datasets", "/datasets/shop", "/profiles", "/segments"])
-def test_nothing_sticks_out_at_any_width(look, path):
-    tab = look(path, viewport={"width": 360, "height": 800}, color_scheme="dark")
-    expect(tab.get_by_role("heading").first).to_be_visible()
-    for width in (360, 768, 1280, 2560):
-        tab.set_viewport_size({"width": width, "height": 800})
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width
