@@ -10,8 +10,10 @@ import datetime as dt
 import resource
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +21,7 @@ import pyarrow.parquet as pq
 
 from likelier import scores
 from likelier.access.identity import Actor
-from likelier.datasets import list_datasets, publish_rows
+from likelier.datasets import Dataset, list_datasets, publish_rows
 from likelier.explanations.factors import FACTOR_TYPE
 from likelier.instance import make_instance
 from likelier.profiles.published import publish_scores
@@ -65,20 +67,47 @@ def main() -> None:
 
 
 def fill(workspace: Workspace, chosen: argparse.Namespace) -> None:
-    rng = np.random.default_rng(1)
     for number in range(chosen.batches):
-        batch = pa.RecordBatchReader.from_batches(SHOP, event_batches(rng, chosen, number))
-        workspace.lake.append("datasets/shop/events", batch, batch=str(number))
+        fill_events(workspace, chosen, number)
+    fill_people(workspace, chosen)
+
+
+def fill_events(workspace: Workspace, chosen: argparse.Namespace, number: int) -> None:
+    rng = np.random.default_rng([1, number])
+    batch = pa.RecordBatchReader.from_batches(SHOP, event_batches(rng, chosen, number))
+    workspace.lake.append("datasets/shop/events", batch, batch=str(number))
+
+
+def fill_people(workspace: Workspace, chosen: argparse.Namespace) -> None:
+    rng, everybody = np.random.default_rng(1), np.arange(chosen.profiles)
     people = pa.table(
         {
-            "_id": ids(np.arange(chosen.profiles), "a"),
+            "_id": ids(everybody, "a"),
             "timestamp": pa.array(np.repeat(START, chosen.profiles)).cast(pa.timestamp("us", "UTC")),
-            "identityMap.CRMID": ids(np.arange(chosen.profiles)),
+            "identityMap.CRMID": ids(everybody),
             "tier": pa.array(rng.choice(["gold", "silver", "none"], chosen.profiles)),
             "age": pa.array(rng.integers(18, 90, chosen.profiles).astype(float)),
         }
     )
     workspace.lake.append("datasets/people/profiles", people.to_reader(), batch="people")
+
+
+def shelve(workspace: Workspace, dataset: Dataset) -> None:
+    """Publish the rows of a dataset, as is done after a run."""
+    with workspace.engine() as engine:
+        publish_rows(engine, workspace.lake, dataset)
+
+
+def in_steps(folder: Path, steps: Iterable[tuple[str, Callable[[], Any]]]) -> None:
+    """Do what has not been done in a folder yet, so that a program that was cut off goes on."""
+    for name, step in steps:
+        mark = folder / f"{name}.done"
+        if not mark.exists():
+            began, busy = time.perf_counter(), time.process_time()
+            step()
+            mark.touch()
+            spent = time.perf_counter() - began, time.process_time() - busy
+            print("{}: {:.0f} s (processor {:.0f})".format(name, *spent), flush=True)
 
 
 SHOP = pa.schema(

@@ -1,21 +1,24 @@
 """Scores on demand at size: `python benchmarks/profiles/ondemand.py` compares them with a run and times them.
 
 Makes the home of `lookup.py`, runs an instance on it, and asks for the score of random people: each must be the one
-that the run gave. Then a small batch of new events arrives, and people are scored anew, first while these events are
-in a file that no shelf covers, then after they were published.
+that the run gave. Times them, then again after a small batch of new events arrived in a file that no shelf covers. What
+is made stays in the folder, step by step, so a program that was cut off goes on.
 """
 
 import argparse
-import tempfile
+import resource
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from lookup import ME, SHOP, event_batches, fill, told
+from lookup import ME, SHOP, event_batches, fill_events, fill_people, in_steps, shelve, told
 
-from likelier.datasets import list_datasets, publish_rows
+from likelier.datasets import list_datasets
 from likelier.instance import make_instance
+from likelier.runs.records import State
 from likelier.service.instances import save_instance
 from likelier.service.ondemand import score_now
 from likelier.service.profiles import find_profile
@@ -37,30 +40,40 @@ ASKED = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--profiles", type=int, default=1_000_000)
     parser.add_argument("--events", type=int, default=30, help="of each person")
     parser.add_argument("--batches", type=int, default=5, help="in which they came")
     parser.add_argument("--people", type=int, default=1000, help="to score")
-    parser.add_argument("--folder", type=Path)
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=chosen.folder) as work:
-        settings = read_settings({}, home=Path(work) / "home", minimum_auc=0.0)  # these people buy at random
-        with open_workspace(settings) as workspace:
-            fill(workspace, chosen)
-            began = time.perf_counter()
-            instance = save_instance(workspace, ME, make_instance(ASKED))
-            run = carry_on_here(workspace, start_run(workspace, ME, instance, as_of=None, seed=None))
-            print(f"run: {run.state}, {run.scored:,} scored in {time.perf_counter() - began:.0f} s", flush=True)
-            compare(workspace, chosen)
-            few = argparse.Namespace(profiles=2000, events=1, batches=1)
-            reader = pa.RecordBatchReader.from_batches(SHOP, event_batches(np.random.default_rng(9), few, 99))
-            workspace.lake.append("datasets/shop/events", reader, batch="new")
-            time_them(workspace, "with a new file of 2,000 events", range(0, 2000, 20))
-            with workspace.engine() as engine:
-                for dataset in list_datasets(workspace.lake):
-                    publish_rows(engine, workspace.lake, dataset)
-            people = np.random.default_rng(4).integers(0, chosen.profiles, chosen.people)
-            time_them(workspace, "all of it published", people)
+    settings = read_settings({}, home=chosen.folder / "home", minimum_auc=0.0)  # these people buy at random
+    with open_workspace(settings) as workspace:
+        in_steps(chosen.folder, steps(workspace, chosen))
+        people = np.random.default_rng(4).integers(0, chosen.profiles, chosen.people)
+        time_them(workspace, "all of it published", people)
+        few = argparse.Namespace(profiles=2000, events=1, batches=1)
+        reader = pa.RecordBatchReader.from_batches(SHOP, event_batches(np.random.default_rng(9), few, 99))
+        workspace.lake.append("datasets/shop/events", reader, batch="new")
+        time_them(workspace, "with a new file of 2,000 events", range(0, 2000, 20))
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
+
+
+def steps(workspace: Workspace, chosen: argparse.Namespace) -> Iterator[tuple[str, Callable[[], None]]]:
+    """What the home is made of, piece by piece."""
+    for number in range(chosen.batches):
+        yield f"events-{number}", partial(fill_events, workspace, chosen, number)
+    yield "people", partial(fill_people, workspace, chosen)
+    for dataset in list_datasets(workspace.lake):
+        yield f"shelf-{dataset.name}", partial(shelve, workspace, dataset)
+    yield "run", partial(run, workspace)
+    yield "compare", partial(compare, workspace, chosen)
+
+
+def run(workspace: Workspace) -> None:
+    instance = save_instance(workspace, ME, make_instance(ASKED))
+    done = carry_on_here(workspace, start_run(workspace, ME, instance, as_of=None, seed=None))
+    assert done.state is State.SUCCESS, done.error
+    print(f"{done.scored:,} scored; seconds of each stage {done.timings}", flush=True)
 
 
 def compare(workspace: Workspace, chosen: argparse.Namespace) -> None:

@@ -22,18 +22,16 @@ from collections import defaultdict
 from pathlib import Path
 
 import httpx
-import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from fastapi import FastAPI
 from nicegui import background_tasks
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "profiles"))
-from lookup import AS_OF, LIKELY, ME, SHOP, START, begun, event_batches, ids, score_rows
+from lookup import AS_OF, LIKELY, ME, begun, fill_events, fill_people, in_steps, score_rows, shelve
 from served import quantiles
 
 from likelier import scores
-from likelier.datasets import list_datasets, publish_rows
+from likelier.datasets import list_datasets
 from likelier.profiles.published import publish_scores
 from likelier.runs.execute import append_scores
 from likelier.service.demo import demo_instances, fill_shop, run_demo
@@ -63,14 +61,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=60, help="for which they do")
     chosen = parser.parse_args()
     with open_workspace(read_settings({}, home=chosen.folder / "home")) as workspace:
-        for name, step in steps(workspace, chosen):
-            mark = chosen.folder / f"{name}.done"
-            if not mark.exists():
-                began, busy = time.perf_counter(), time.process_time()
-                step()
-                mark.touch()
-                spent = time.perf_counter() - began, time.process_time() - busy
-                print("made {}: {:.0f} s (processor {:.0f})".format(name, *spent), flush=True)
+        in_steps(chosen.folder, steps(workspace, chosen))
         asyncio.run(measured(workspace, chosen))
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
 
@@ -79,33 +70,14 @@ def steps(workspace, chosen):
     """What the home is made of, piece by piece."""
     yield "insights", lambda: learn_insights(chosen.folder)
     for number in range(chosen.batches):
-        yield f"events-{number}", lambda number=number: make_events(workspace, chosen, number)
-    yield "people", lambda: make_people(workspace, chosen)
+        yield f"events-{number}", lambda number=number: fill_events(workspace, chosen, number)
+    yield "people", lambda: fill_people(workspace, chosen)
     for number in range(INSTANCES):
         yield f"scores-{number}", lambda number=number: make_scores(workspace, chosen, number)
     for dataset in list_datasets(workspace.lake):
         yield f"shelf-{dataset.name}", lambda dataset=dataset: shelve(workspace, dataset)
     yield "segment", lambda: create_segment(workspace, ME, SEGMENT, Wanted(instance="Buy 0", bucket="high"))
     yield "another-segment", lambda: create_segment(workspace, ME, "Likely and active", Wanted(text=LIKELY))
-
-
-def make_events(workspace, chosen, number):
-    rng = np.random.default_rng(number)
-    batch = pa.RecordBatchReader.from_batches(SHOP, event_batches(rng, chosen, number))
-    workspace.lake.append("datasets/shop/events", batch, batch=str(number))
-
-
-def make_people(workspace, chosen):
-    rng, everybody = np.random.default_rng(1), np.arange(chosen.profiles)
-    people = pa.table(
-        {
-            "_id": ids(everybody, "a"),
-            "timestamp": pa.array(np.repeat(START, chosen.profiles)).cast(pa.timestamp("us", "UTC")),
-            "identityMap.CRMID": ids(everybody),
-            "tier": pa.array(rng.choice(["gold", "silver", "none"], chosen.profiles)),
-        }
-    )
-    workspace.lake.append("datasets/people/profiles", people.to_reader(), batch="people")
 
 
 def make_scores(workspace, chosen, number):
@@ -133,11 +105,6 @@ def learn_insights(folder):
         fill_shop(workspace, ME, profiles=3_000, seed=1, tell=lambda *_: None)
         run = run_demo(workspace, ME, demo_instances()[0], seed=1, watch=lambda *_: None)
         (folder / INSIGHTS).write_text(json.dumps(insights_of(workspace, run)))
-
-
-def shelve(workspace, dataset):
-    with workspace.engine() as engine:
-        publish_rows(engine, workspace.lake, dataset)
 
 
 def asked(workspace, run):

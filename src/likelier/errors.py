@@ -62,6 +62,8 @@ KINDS = {
         say("user"),
         say("token"),
         say("kind of shop"),
+        say("profile attribute"),
+        say("field of an event"),
     )
 }
 """What can be named, in words that know other languages."""

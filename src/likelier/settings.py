@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from likelier.errors import UsageError
+from likelier.phrases import say
 
 PREFIX = "LIKELIER_"
 
@@ -79,6 +80,7 @@ class Settings:
     alert_webhook: str = _row("", "Address that alerts are posted to, signed with the webhook secret.", secret=True)
     alert_email: str = _row("", "Addresses that alerts are mailed to, with commas between.")
     alert_sender: str = _row("likelier@localhost", "Address that alerts are mailed from.")
+    alert_language: str = _row("en", "Language of alerts: en, fr, es or pt.")
     smtp_url: str = _row("", "Mail server: smtp://USER:PASSWORD@HOST:587, or smtps://.", secret=True)
     quiet_hours: str = _row("", "Hours in which no alert is sent, such as 22-7 Europe/Berlin; they wait.")
     missed_hours: float = _row(6.0, "Hours after which a scheduled run that has not begun counts as missed.")
@@ -153,5 +155,16 @@ def _convert(name: str, value: Any) -> Any:
     try:
         return Path(value) if issubclass(kind, Path) else kind(value)
     except ValueError:
-        wanted = {int: "a whole number", float: "a number", EngineName: f"one of {', '.join(EngineName)}"}[kind]
-        raise UsageError(f"{PREFIX}{name.upper()} is '{value}', and should be {wanted}.") from None
+        wanted = {
+            int: say("a whole number"),
+            float: say("a number"),
+            EngineName: say("one of {known}", known=", ".join(EngineName)),
+        }[kind]
+        raise UsageError(
+            say(
+                "{variable} is '{value}', and should be {wanted}.",
+                variable=f"{PREFIX}{name.upper()}",
+                value=str(value),
+                wanted=wanted,
+            )
+        ) from None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,7 +22,7 @@ import pyarrow.fs
 
 from likelier.lake import Lake
 
-BLOCK = 256
+BLOCK = 128
 """Rows of a block: fewer make the file larger, more make a look-up slower."""
 _WRITTEN = pa.ipc.IpcWriteOptions(compression="lz4")
 _READ = pa.ipc.IpcReadOptions(use_threads=False)  # a block is too small to share out
@@ -140,11 +140,16 @@ class Shelf:
         while place < len(self._firsts) and self._firsts[place] <= wanted:
             with self._one_at_a_time:
                 block = self._reader.get_batch(place)
-            here = pc.equal(block[self._key], wanted)
-            if rows := here.true_count:
-                found.append(block.slice(here.index(True).as_py(), rows))
+            found.append(block.slice(*_run_of(block[self._key], wanted)))
             place += 1
         return pa.Table.from_batches(found, self.schema)
+
+
+def _run_of(ids: pa.Array, wanted: str) -> tuple[int, int]:
+    """Where an id begins among sorted ones, and how often it is there."""
+    first = bisect_left(range(len(ids)), wanted, key=lambda place: ids[place].as_py())
+    after = bisect_right(range(len(ids)), wanted, lo=first, key=lambda place: ids[place].as_py())
+    return first, after - first
 
 
 def open_shelf(lake: Lake, name: str) -> Shelf | None:

@@ -92,6 +92,7 @@ class DatasetIdentity(Answer):
 
     namespace: str
     profiles: int
+    estimated: bool = Field(description="Whether that number is an estimate, as it is where there are many rows.")
     complete: float
 
 

@@ -90,7 +90,7 @@ def test_describes_what_is_in_a_dataset(send):
         {"path": "timestamp", "type": "moment", "array": False, "complete": 1.0},
         {"path": "n", "type": "number", "array": False, "complete": 0.5},  # of the last year's events
     ]
-    assert found["identities"] == [{"namespace": "CRMID", "profiles": 2, "complete": 1.0}]
+    assert found["identities"] == [{"namespace": "CRMID", "profiles": 2, "estimated": False, "complete": 1.0}]
     assert [row["_id"] for row in found["preview"]] == ["e3", "e2", "e1"]
     assert found["rejects"][0]["reason"] == "no identity"
     assert found["batches"][0]["rows"] == 3

@@ -20,6 +20,8 @@ from likelier.instance import make_instance
 from likelier.languages import NAMES, Language, chosen
 from likelier.languages.gather import SOURCES, gather, read
 from likelier.phrases import day, join, number, say, say_many
+from likelier.profiles.pql import read_pql
+from likelier.profiles.text import Names
 from likelier.service.exports import Destination
 from likelier.timespan import parse_moment
 
@@ -118,9 +120,6 @@ def test_the_language_is_the_one_chosen_or_the_one_liked_best(cookie, accepted, 
 
 ROOMS = ("conditions", "events", "exports", "instance", "pipeline", "profiles", "runs", "service")
 NOT_ON_PAGES = {
-    "exports/mail.py": "the server's own settings",
-    "profiles/pql.py": "a text that comes over REST and the command line",
-    "service/alerts.py": "the server's own settings",
     "service/backups.py": "the command line",
     "service/intake.py": "REST",
     "service/privacy.py": "REST and the command line",
@@ -163,6 +162,10 @@ FIELDS = {"page": Field("page", FieldType.TEXT), "price": Field("price", FieldTy
         (
             lambda: parse_mapping("identity: 3", say("the mapping")),
             "la correspondance\xa0: identity s'écrit {namespace:",
+        ),
+        (
+            lambda: read_pql("tier like 3", Names(attributes={"tier": Field("tier", FieldType.TEXT)})),
+            "Au caractère 6 (« like ») : like n'a pas d'équivalent dans une règle.".replace(" :", "\xa0:"),
         ),
         (lambda: make_instance({}, say("the instance")), "l'instance a 5 erreurs\xa0:\n  name manque. Écrivez un nom"),
         (lambda: check_name(None, "a/b", "events"), "Un jeu de données ne peut pas s'appeler « a/b »"),

@@ -133,6 +133,16 @@ def test_a_segment_is_accessible_from_its_making_to_its_deliveries(visit):
     expect(tab.get_by_text("Nothing was delivered yet.")).to_be_visible()
     alive(tab)
     assert violations(tab) == []
+    tabs = {
+        "What sets them apart": "Members and everybody else|Nothing sets them apart",
+        "Overlap": "No other segment|people belong to both",
+        "Does acting help?": "Nobody is kept back",
+        "Members": "Who belongs to it",
+    }
+    for name, words in tabs.items():
+        tab.get_by_role("tab", name=name).click()
+        expect(tab.get_by_text(re.compile(words)).first).to_be_visible()
+        assert violations(tab) == []
     tab.get_by_role("button", name="Deliver", exact=True).click()
     expect(tab.get_by_label("Where to", exact=True)).to_be_visible()
     assert violations(tab) == []

@@ -14,6 +14,7 @@ from email.utils import formatdate
 from urllib.parse import unquote, urlsplit
 
 from likelier.errors import TransientError, UsageError
+from likelier.phrases import say
 
 PATIENCE = 10.0
 HERE = ("localhost", "127.0.0.1", "::1")
@@ -45,7 +46,7 @@ class Server:
         except ValueError:  # which would quote the address, and the password in it
             parts, port = urlsplit(""), None
         if parts.scheme not in PORTS or not parts.hostname:
-            raise UsageError("LIKELIER_SMTP_URL is no mail server. Write it as smtp://USER:PASSWORD@HOST:587.")
+            raise UsageError(say("LIKELIER_SMTP_URL is no mail server. Write it as smtp://USER:PASSWORD@HOST:587."))
         named = unquote(parts.username or ""), unquote(parts.password or "")
         return cls(parts.scheme, parts.hostname, port or PORTS[parts.scheme], *named)
 
@@ -56,7 +57,7 @@ def message(sender: str, to: Sequence[str], subject: str, body: str, *, key: str
     try:
         mail["From"], mail["To"] = sender, ", ".join(to)
     except ValueError as error:
-        raise UsageError("LIKELIER_ALERT_EMAIL or LIKELIER_ALERT_SENDER is no address.") from error
+        raise UsageError(say("LIKELIER_ALERT_EMAIL or LIKELIER_ALERT_SENDER is no address.")) from error
     mail["Subject"] = " ".join(subject.split())
     mail["Date"] = formatdate(now)
     mail["Message-ID"] = f"<{key}@likelier>"
@@ -80,10 +81,12 @@ def send(server: Server, mail: EmailMessage, *, patience: float = PATIENCE) -> N
                     smtp.starttls(context=context)
                     smtp.ehlo()
                 if server.user and not encrypted and server.host not in HERE:
-                    raise UsageError("The mail server offers no TLS, and the password is not sent in the clear.")
+                    raise UsageError(say("The mail server offers no TLS, and the password is not sent in the clear."))
                 _hand_in(smtp, server, mail)
     except (smtplib.SMTPException, OSError) as error:
-        raise TransientError(f"The mail server did not take the message: {type(error).__name__}.") from None
+        raise TransientError(
+            say("The mail server did not take the message: {trouble}.", trouble=type(error).__name__)
+        ) from None
 
 
 def _hand_in(smtp: smtplib.SMTP, server: Server, mail: EmailMessage) -> None:

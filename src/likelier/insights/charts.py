@@ -590,6 +590,37 @@ def _rate_lines(runs: Sequence[Part], bucket: str, name: str, colour: str, look:
     ]
 
 
+def sizes(counts: Sequence[tuple[str, int]], look: Look | None = None) -> Option:
+    """Draw how many belonged at each moment, oldest first; the number holds until the next."""
+    look = look or Look()
+    points = [
+        {
+            "value": [at, size],
+            "tooltip": _tip(look.say(say("{day}: {n:,} people", day=say_day(at), n=size))),
+        }
+        for at, size in counts
+    ]
+    return _chart(
+        look,
+        grid=_grid(),
+        tooltip=_tooltip(look, "item"),
+        xAxis=_axis(look) | {"type": "time", "splitNumber": 4, "axisLabel": _days(look), "minInterval": DAY_MS},
+        yAxis=_numbers(look, min=0, minInterval=1, splitNumber=4),
+        series=[
+            {
+                "type": "line",
+                "step": "end",
+                "data": points,
+                "symbol": "circle",
+                "symbolSize": 8,
+                "lineStyle": {"width": 2.5, "color": look.palette.accent},
+                "itemStyle": {"color": look.palette.accent},
+                "areaStyle": {"color": look.palette.accent, "opacity": 0.12},
+            }
+        ],
+    )
+
+
 def did_and_did_not(histograms: Part, look: Look | None = None) -> Option:
     """Draw how the scores of those who met the goal are spread (above) and of those who did not (below), as shares."""
     look = look or Look()

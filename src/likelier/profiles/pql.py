@@ -29,6 +29,7 @@ from likelier.conditions.condition import And, Condition, all_of, any_of
 from likelier.datasets import Field
 from likelier.datasets import FieldType as Type
 from likelier.errors import ConditionError, UnknownNameError
+from likelier.phrases import say
 from likelier.profiles.rules import Did, InSegment, Rule, attribute_is
 from likelier.profiles.text import Names
 
@@ -74,7 +75,9 @@ class _Token:
     at: int
 
     def __str__(self) -> str:
-        return f'At character {self.at} ("{self.text}")' if self.kind != "end" else f"At character {self.at} (the end)"
+        if self.kind == "end":
+            return say("At character {at} (the end)", at=self.at)
+        return say('At character {at} ("{text}")', at=self.at, text=self.text)
 
 
 @dataclass(frozen=True)
@@ -124,13 +127,13 @@ class _Reader:
     def any_of(self) -> Rule:
         self._depth += 1
         if self._depth > DEEPEST:
-            raise ConditionError(f"{self._token}: the expression is nested more than {DEEPEST} times.")
+            raise _fault(self._token, say("the expression is nested more than {deepest} times.", deepest=DEEPEST))
         parts = [self._all_of()]
         while self._skip("or"):
             parts.append(self._all_of())
         self._depth -= 1
         if len(parts) > 1 and any(isinstance(part, _Within) or _times(part) for part in parts):
-            raise ConditionError("A time relative to now must hold for all of an event: join it with 'and'.")
+            raise ConditionError(say("A time relative to now must hold for all of an event: join it with 'and'."))
         return any_of(parts) if len(parts) > 1 else parts[0]
 
     def _all_of(self) -> Rule:
@@ -144,7 +147,7 @@ class _Reader:
         if self._skip("not") or self._skip("!"):
             denied = self._one()
             if isinstance(denied, _Within) or _times(denied):
-                raise ConditionError(f"{token}: a time relative to now cannot be denied within an event.")
+                raise _fault(token, say("a time relative to now cannot be denied within an event."))
             return ~denied
         if self._skip("("):
             found = self.any_of()
@@ -157,7 +160,7 @@ class _Reader:
     def _leaf(self) -> Rule:
         token = self._token
         if token.kind != "word":
-            raise ConditionError(f"{token}: expected a field, exists, chain, xEvent or inSegment.")
+            raise _fault(token, say("expected a field, exists, chain, xEvent or inSegment."))
         word = token.text.casefold()
         if word in UNSUPPORTED:
             raise self._refused(token)
@@ -171,7 +174,7 @@ class _Reader:
         return self._claim()
 
     def _exists(self) -> Rule:
-        variable = self._word("a variable for the event, such as E")
+        variable = self._word(say("a variable for the event, such as E"))
         self._expect("from")
         self._expect(EVENTS)
         self._expect("where")
@@ -199,7 +202,7 @@ class _Reader:
     def _chain(self) -> Rule:
         for text in ("(", EVENTS, ",", TIME, ",", "["):
             self._expect(text)
-        self._word("a name for the event, such as A")
+        self._word(say("a name for the event, such as A"))
         self._skip(":")
         self._expect("what")
         self._expect("(")
@@ -216,23 +219,23 @@ class _Reader:
                 counted = self._counted(fact)
                 self._expect(")")
                 if not isinstance(counted, Did):
-                    raise ConditionError(f"{token}: in a chain, count with >= or >.")
+                    raise _fault(token, say("in a chain, count with >= or >."))
                 fact = counted
             elif token.text == ",":
-                raise ConditionError(f"{token}: a sequence of events has no counterpart in a rule; one event has.")
+                raise _fault(token, say("a sequence of events has no counterpart in a rule; one event has."))
             else:
-                raise ConditionError(f"{token}: expected WHEN, COUNT or ']'.")
+                raise _fault(token, say("expected WHEN, COUNT or ']'."))
         self._expect(")")
         return fact
 
     def _counted(self, fact: Did) -> Rule:
         sign, number = self._next(), self._next()
         if number.kind != "number" or not number.text.isdigit():
-            raise ConditionError(f"{number}: expected a whole number.")
+            raise _fault(number, say("expected a whole number."))
         count = int(number.text)
         least = {">=": count, ">": count + 1, "<": count, "<=": count + 1, "=": count, "==": count}.get(sign.text)
         if least is None:
-            raise ConditionError(f"{sign}: expected a comparison of the count.")
+            raise _fault(sign, say("expected a comparison of the count."))
         if sign.text in {">=", ">"} and least:
             return Did(fact.condition, least, fact.last_days)
         if sign.text in {"<", "<="} and least:
@@ -240,7 +243,7 @@ class _Reader:
         if sign.text in {"=", "=="}:
             too_many = ~Did(fact.condition, count + 1, fact.last_days)
             return Did(fact.condition, count, fact.last_days) & too_many if count else too_many
-        raise ConditionError(f"{number}: every count, or none, satisfies this.")
+        raise _fault(number, say("every count, or none, satisfies this."))
 
     def _segment(self) -> Rule:
         self._expect("(")
@@ -248,7 +251,7 @@ class _Reader:
         name = self._text()
         self._expect(")")
         if self._names.segments is not None and name not in self._names.segments:
-            raise ConditionError(f"{token}: {UnknownNameError('segment', name, self._names.segments)}")
+            raise _fault(token, str(UnknownNameError("segment", name, self._names.segments)))
         return InSegment(name)
 
     def _did(self, variable: str, closing: str | None = None) -> Did:
@@ -260,7 +263,7 @@ class _Reader:
             self._expect(closing)
         parts = asked.parts if isinstance(asked, And) else (asked,)
         if any(_times(part) for part in parts if not isinstance(part, _Within)):
-            raise ConditionError(f"{token}: a time relative to now must hold for all of an event: join it with 'and'.")
+            raise _fault(token, say("a time relative to now must hold for all of an event: join it with 'and'."))
         conditions = [part for part in parts if not isinstance(part, _Within)]
         days = min((part.days for part in parts if isinstance(part, _Within)), default=None)
         return Did(all_of(conditions) if conditions else where(Field(TIME, Type.MOMENT), "exists"), 1, days)
@@ -268,10 +271,10 @@ class _Reader:
     # claims on one field
 
     def _claim(self) -> Condition:
-        first, steps, method = self._token, [self._word("a field")], None
+        first, steps, method = self._token, [self._word(say("a field"))], None
         while self._skip("."):
             token = self._token
-            steps.append(self._word("a part of a path"))
+            steps.append(self._word(say("a part of a path")))
             if self._token.text == "(":
                 steps.pop()
                 method = token
@@ -294,7 +297,7 @@ class _Reader:
             return Field(TIME, Type.MOMENT)
         if path not in known:
             kind = "profile attribute" if self._inside is None else "field of an event"
-            raise ConditionError(f"{token}: {UnknownNameError(kind, path, known)}")
+            raise _fault(token, str(UnknownNameError(kind, path, known)))
         return known[path]
 
     def _called(self, field: Field, method: _Token) -> Condition:
@@ -320,14 +323,14 @@ class _Reader:
         if token.text.casefold() in UNSUPPORTED:
             raise self._refused(token)
         if token.kind != "sign":
-            raise ConditionError(f"{token}: expected a comparison, such as = or .startsWith(...).")
+            raise _fault(token, say("expected a comparison, such as = or .startsWith(...)."))
         return self._where(token, field, SIGNS[token.text], self._value())
 
     def _where(self, token: _Token, field: Field, operator: str, value: Any = None, **more: bool) -> Condition:
         try:
             return where(field, operator, value, **more)
         except ConditionError as error:
-            raise ConditionError(f"{token}: {error}", error.key) from None
+            raise _fault(token, str(error), error.key) from None
 
     # time
 
@@ -338,20 +341,21 @@ class _Reader:
             operator = {"before": "less_than", "after": "greater_than"}[sign.text.casefold()]
             return self._of(self._where(sign, field, operator, self._value()))
         if self._inside is None or path != TIME:
-            raise ConditionError(f"{sign}: only the timestamp of an event can be compared with now.")
+            raise _fault(sign, say("only the timestamp of an event can be compared with now."))
         return _Within(self._days(sign))
 
     def _days(self, sign: _Token) -> int:
         """Read `<= 30 days before now` from behind its sign."""
         if sign.text not in ("<", "<="):
-            raise ConditionError(f"{sign}: a rule looks at the last days: write < or <= ... days before now.")
+            raise _fault(sign, say("a rule looks at the last days: write < or <= ... days before now."))
         number, unit = self._next(), self._next()
         if number.kind != "number" or not number.text.isdigit():
-            raise ConditionError(f"{number}: expected a whole number.")
+            raise _fault(number, say("expected a whole number."))
         name = unit.text.casefold()
         if name not in DAYS:
-            what = "is no span a rule counts in" if OTHER_UNITS.fullmatch(name) else "is no unit of time"
-            raise ConditionError(f"{unit}: {unit.text} {what}. Write days or weeks.")
+            if OTHER_UNITS.fullmatch(name):
+                raise _fault(unit, say("{unit} is no span a rule counts in. Write days or weeks.", unit=unit.text))
+            raise _fault(unit, say("{unit} is no unit of time. Write days or weeks.", unit=unit.text))
         self._expect("before")
         self._expect("now")
         return int(number.text) * DAYS[name]
@@ -370,7 +374,7 @@ class _Reader:
             return token.text.casefold() == "true"
         if token.text.casefold() == "date":
             return self._date()
-        raise ConditionError(f"{token}: expected a text in double quotes, a number, true, false or date(...).")
+        raise _fault(token, say("expected a text in double quotes, a number, true, false or date(...)."))
 
     def _date(self) -> str:
         token = self._next()
@@ -382,7 +386,7 @@ class _Reader:
         try:
             return dt.date(*parts).isoformat()
         except (TypeError, ValueError):
-            raise ConditionError(f"{token}: there is no such date. Write date(year, month, day).") from None
+            raise _fault(token, say("there is no such date. Write date(year, month, day).")) from None
 
     def _list(self) -> list[Any]:
         self._expect("[")
@@ -398,8 +402,8 @@ class _Reader:
             try:
                 return str(json.loads(token.text, strict=False))
             except ValueError:
-                raise ConditionError(f"{token}: a text whose escapes cannot be read.") from None
-        raise ConditionError(f"{token}: expected a text in double quotes.")
+                raise _fault(token, say("a text whose escapes cannot be read.")) from None
+        raise _fault(token, say("expected a text in double quotes."))
 
     # tokens
 
@@ -415,7 +419,7 @@ class _Reader:
     def _word(self, what: str) -> str:
         token = self._next()
         if token.kind != "word":
-            raise ConditionError(f"{token}: expected {what}.")
+            raise _fault(token, say("expected {what}.", what=what))
         return token.text
 
     def _skip(self, text: str) -> bool:
@@ -425,14 +429,19 @@ class _Reader:
 
     def _expect(self, text: str) -> None:
         if not self._skip(text):
-            raise ConditionError(f"{self._token}: expected '{text}'.")
+            raise _fault(self._token, say("expected '{text}'.", text=text))
 
     def expect_end(self) -> None:
         if self._token.kind != "end":
-            raise ConditionError(f"{self._token}: expected 'and', 'or' or the end.")
+            raise _fault(self._token, say("expected 'and', 'or' or the end."))
 
     def _refused(self, token: _Token) -> ConditionError:
-        return ConditionError(f"{token}: {token.text} has no counterpart in a rule.")
+        return _fault(token, say("{word} has no counterpart in a rule.", word=token.text))
+
+
+def _fault(token: _Token, what: str, key: str = "value") -> ConditionError:
+    """Say what is wrong, and at which character."""
+    return ConditionError(say("{token}: {fault}", token=str(token), fault=what), key)
 
 
 def _times(condition: Condition) -> bool:

@@ -25,6 +25,7 @@ from likelier.errors import LikelierError, UsageError
 from likelier.exports import mail, webhook
 from likelier.insights import matters
 from likelier.insights.matters import MISSED, Matter
+from likelier.languages import NAMES, Language
 from likelier.phrases import day, say
 from likelier.runs.records import Run, State
 from likelier.service.workspace import Workspace
@@ -40,6 +41,19 @@ LEASE = dt.timedelta(minutes=5)
 FIRST_WAIT = dt.timedelta(minutes=10)
 ATTEMPTS = 9
 Channel = Callable[[str, Sequence[Alert]], None]
+ENGLISH = Language.of("en")
+KINDS = {
+    kind: kind
+    for kind in (
+        say("failed run"),
+        say("poor model"),
+        say("drift"),
+        say("missed schedule"),
+        say("disagreement"),
+        say("test"),
+    )
+}
+"""Kinds of matters, in words that know other languages."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +80,7 @@ class QuietHours:
         except (ValueError, OSError, ZoneInfoNotFoundError):
             zone = None
         if found is None or zone is None:
-            raise UsageError(f"LIKELIER_QUIET_HOURS is '{text}'. Write it as 22-7 Europe/Berlin.")
+            raise UsageError(say("LIKELIER_QUIET_HOURS is '{text}'. Write it as 22-7 Europe/Berlin.", text=text))
         return cls(int(found[1]) % 24, int(found[2]) % 24, zone)
 
     def hold(self, moment: dt.datetime) -> bool:
@@ -139,7 +153,9 @@ def send_test(workspace: Workspace, actor: Actor) -> list[str]:
     QuietHours.of(workspace.settings.quiet_hours)
     channels = channels_of(workspace.settings, now)
     if not channels:
-        raise UsageError("Nobody is told. Set LIKELIER_ALERT_WEBHOOK, or LIKELIER_ALERT_EMAIL and LIKELIER_SMTP_URL.")
+        raise UsageError(
+            say("Nobody is told. Set LIKELIER_ALERT_WEBHOOK, or LIKELIER_ALERT_EMAIL and LIKELIER_SMTP_URL.")
+        )
     words = say("This is a test: alerts come through.")
     alert = Alert(workspace.new_id(), "", "likelier", "test", "test", words, now)
     for send in channels.values():
@@ -157,15 +173,15 @@ def list_alerts(workspace: Workspace, limit: int = 100) -> list[dict[str, Any]]:
         return [told(each) | {"state": state(each)} for each in stored.newest(connection, limit)]
 
 
-def told(alert: Alert) -> dict[str, Any]:
-    """Give an alert as a webhook gets it."""
+def told(alert: Alert, language: Language = ENGLISH) -> dict[str, Any]:
+    """Give an alert as a webhook gets it, its words in a language."""
     return {
         "id": alert.id,
         "kind": alert.kind,
         "instance": alert.instance,
         "instance_id": alert.instance_id,
         "run": alert.run_id,
-        "words": str(alert.words),
+        "words": language.say(alert.words),
         "noticed_at": alert.noticed_at.isoformat(),
         "over_at": alert.over_at.isoformat() if alert.over_at else None,
     }
@@ -183,40 +199,71 @@ def state(alert: Alert) -> str:
 def channels_of(settings: Settings, now: dt.datetime) -> dict[str, Channel]:
     """Give the channels that are set up."""
     found: dict[str, Channel] = {}
+    language = _language(settings)
     if settings.alert_webhook:
         if not settings.alert_webhook.startswith(("https://", "http://")):
-            raise UsageError("LIKELIER_ALERT_WEBHOOK is no address. It begins with https://.")
+            raise UsageError(say("LIKELIER_ALERT_WEBHOOK is no address. It begins with https://."))
         if not settings.webhook_secret:
-            raise UsageError("What a webhook is sent is signed: set LIKELIER_WEBHOOK_SECRET.")
+            raise UsageError(say("What a webhook is sent is signed: set LIKELIER_WEBHOOK_SECRET."))
         found["webhook"] = lambda key, alerts: webhook.post(
-            settings.alert_webhook, settings.webhook_secret, key, {"alerts": [told(each) for each in alerts]}
+            settings.alert_webhook, settings.webhook_secret, key, {"alerts": [told(each, language) for each in alerts]}
         )
     if settings.alert_email:
         if not settings.smtp_url:
-            raise UsageError("Alerts are to be mailed, and no mail server is named: set LIKELIER_SMTP_URL.")
+            raise UsageError(say("Alerts are to be mailed, and no mail server is named: set LIKELIER_SMTP_URL."))
         server = mail.Server.of(settings.smtp_url)
         to = [each.strip() for each in settings.alert_email.split(",") if each.strip()]
         found["e-mail"] = lambda key, alerts: mail.send(
             server,
             mail.message(
-                settings.alert_sender, to, subject(alerts), letter(alerts, settings), key=key, now=now.timestamp()
+                settings.alert_sender,
+                to,
+                subject(alerts, language),
+                letter(alerts, settings),
+                key=key,
+                now=now.timestamp(),
             ),
         )
     return found
 
 
-def subject(alerts: Sequence[Alert]) -> str:
-    first = alerts[0]
-    more = f" and {len(alerts) - 1} more" if len(alerts) > 1 else ""
-    return f"likelier: {first.kind}, {first.instance}{more}"
+def subject(alerts: Sequence[Alert], language: Language = ENGLISH) -> str:
+    """Say in a line what a mail is about."""
+    first, others = alerts[0], len(alerts) - 1
+    parts = [f"likelier: {language.say(KINDS.get(first.kind, first.kind))}, {first.instance}"]
+    if others:
+        parts.append(language.say_many("and {n} more", "and {n} more", others))
+    return " ".join(parts)
 
 
 def letter(alerts: Sequence[Alert], settings: Settings) -> str:
     """Write what a mail says."""
-    parts = [f"{each.instance}: {each.kind}\n{each.words}\nNoticed {day(each.noticed_at)}." for each in alerts]
+    language = _language(settings)
+    parts = [
+        "\n".join(
+            (
+                f"{each.instance}: {language.say(KINDS.get(each.kind, each.kind))}",
+                language.say(each.words),
+                language.say("Noticed {day}.", day=day(each.noticed_at)),
+            )
+        )
+        for each in alerts
+    ]
     if settings.public_url:
         parts.append(settings.public_url)
     return "\n\n".join(parts) + "\n"
+
+
+def _language(settings: Settings) -> Language:
+    if settings.alert_language not in NAMES:
+        raise UsageError(
+            say(
+                "LIKELIER_ALERT_LANGUAGE is '{found}', and should be one of {known}.",
+                found=settings.alert_language,
+                known=", ".join(NAMES),
+            )
+        )
+    return Language.of(settings.alert_language)
 
 
 def _matters(connection: Connection, instance_id: str) -> tuple[Run | None, list[Matter]]:

@@ -76,14 +76,16 @@ def _flagged(people: Table, members: Table) -> Table:
 
 def _measures(scene: Scene, segment: Segment, known: People) -> Iterator[Measure]:
     for instance, scores in known.scores.items():
-        label = f'score of "{scene.instance_name(instance)}"'
+        label = say('score of "{name}"', name=scene.instance_name(instance))
         yield Measure(label, "mean", scores.select("id", value=scores.score))
     if known.events is not None:
         events = known.events
         recent = events.filter(events.timestamp >= ibis.literal(known.as_of - RECENT_DAYS * DAY))
-        yield Measure("events", "count", events.group_by("id").aggregate(value=events.count()))
+        yield Measure(say("events"), "count", events.group_by("id").aggregate(value=events.count()))
         yield Measure(
-            f"events in the last {RECENT_DAYS} days", "count", recent.group_by("id").aggregate(value=recent.count())
+            say("events in the last {days} days", days=RECENT_DAYS),
+            "count",
+            recent.group_by("id").aggregate(value=recent.count()),
         )
     if known.attributes is not None:
         yield from _of_attributes(scene, segment, known.attributes)

@@ -18,7 +18,7 @@ from likelier.conditions.condition import all_of, any_of
 from likelier.datasets import open_dataset
 from likelier.errors import UsageError
 from likelier.instance import ask
-from likelier.phrases import say
+from likelier.phrases import day, say, say_many
 from likelier.profiles import segments as evaluation
 from likelier.profiles.holdout import Effect, Side, effect, is_kept_back, people_needed, smallest_visible
 from likelier.profiles.rules import Did, Rule, facts
@@ -92,6 +92,13 @@ def end_hold_out(workspace: Workspace, actor: Actor, name: str) -> None:
     workspace.lake.delete(cohort_table(segment), "id IS NOT NULL")
 
 
+def find_hold_out(workspace: Workspace, name: str) -> dict[str, Any] | None:
+    """Report on the hold-out of a segment; None when nobody is kept back."""
+    with opened_scene(workspace) as scene:
+        held = stored.find_hold_out(scene.connection, scene.find(name).id)
+    return hold_out_report(workspace, name) if held else None
+
+
 def hold_out_report(workspace: Workspace, name: str) -> dict[str, Any]:
     """Compare the outcomes of the treated and the kept back, and say what that can show."""
     with opened_scene(workspace) as scene:
@@ -115,7 +122,7 @@ def hold_out_report(workspace: Workspace, name: str) -> dict[str, Any]:
     if known_until < ends:
         return {**told, "words": [_not_over(known_until, ends), _LIMITS]}
     if not treated.people or not kept_back.people:
-        return {**told, "words": ["One of the sides is empty: there is nothing to compare.", _LIMITS]}
+        return {**told, "words": [say("One of the sides is empty: there is nothing to compare."), _LIMITS]}
     found = effect(treated, kept_back)
     share = kept_back.people / (treated.people + kept_back.people)
     needed = people_needed(kept_back.rate, found.difference, share)
@@ -191,10 +198,14 @@ def _thing(segment: Segment) -> Thing:
 
 
 def _told(side: Side) -> dict[str, Any]:
-    return {"people": side.people, "outcomes": side.outcomes, "rate": side.rate if side.people else None}
+    told = {"people": side.people, "outcomes": side.outcomes}
+    if not side.people:
+        return {**told, "rate": None, "low": None, "high": None}
+    low, high = side.interval
+    return {**told, "rate": side.rate, "low": low, "high": high}
 
 
-_LIMITS = (
+_LIMITS = say(
     "This compares everybody who was to be treated with everybody who was kept back. It shows what acting on the "
     "segment did as a whole if nothing else told the two sides apart; it does not show for whom it worked, nor that "
     "all the treated were reached."
@@ -202,17 +213,32 @@ _LIMITS = (
 
 
 def _not_over(known_until: dt.datetime, ends: dt.datetime) -> str:
-    left = (ends - known_until) / DAY
-    return f"The outcome window ends at {ends:%Y-%m-%d}; events are known for all but {left:.0f} days of it. Too early."
+    left = round((ends - known_until) / DAY)
+    return say_many(
+        "The outcome window ends at {ends}; events are known for all but {n} day of it. Too early.",
+        "The outcome window ends at {ends}; events are known for all but {n} days of it. Too early.",
+        left,
+        ends=day(ends),
+    )
 
 
 def _words(treated: Side, kept_back: Side, found: Effect, needed: int | None) -> list[str]:
-    rates = f"{treated.rate:.1%} of {treated.people:,} treated and {kept_back.rate:.1%} of {kept_back.people:,}"
-    interval = f"95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f}"
-    told = [f"{rates} kept back had the outcome: a difference of {100 * found.difference:+.1f} points ({interval})."]
+    told = [
+        say(
+            "{treated_rate:.1%} of {treated:,} treated and {kept_rate:.1%} of {kept:,} kept back had the outcome: "
+            "a difference of {difference:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}).",
+            treated_rate=treated.rate,
+            treated=treated.people,
+            kept_rate=kept_back.rate,
+            kept=kept_back.people,
+            difference=100 * found.difference,
+            low=100 * found.low,
+            high=100 * found.high,
+        )
+    ]
     if found.sure:
-        return [*told, "Chance alone is an unlikely explanation."]
-    told.append("Chance alone may explain it: this shows neither that acting helped nor that it did not.")
+        return [*told, say("Chance alone is an unlikely explanation.")]
+    told.append(say("Chance alone may explain it: this shows neither that acting helped nor that it did not."))
     if needed and needed > treated.people + kept_back.people:
-        told.append(f"If the difference is real, about {needed:,} people would be needed to see it.")
+        told.append(say("If the difference is real, about {needed:,} people would be needed to see it.", needed=needed))
     return told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from nicegui import ui
 
@@ -60,15 +60,16 @@ def folded(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> N
             numbers(heads, rows)
 
 
-def numbers(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write a plain table: names in the first column, figures in the others."""
+def numbers(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: Collection[str] = ()) -> None:
+    """Write a plain table: names in the first column, figures in the others but those headed as `words`."""
+    looks = ["n" if place and head not in words else "" for place, head in enumerate(heads)]
     with block("table", "rows plain"):
         if heads:
             with block("thead"), block("tr"):
-                for place, head in enumerate(heads):
-                    text(head, "th", "n" if place else "", scope="col")
+                for head, look in zip(heads, looks, strict=True):
+                    text(head, "th", look, scope="col")
         with block("tbody"):
             for row in rows:
                 with block("tr"):
-                    for place, cell in enumerate(row):
-                        text(cell, "td" if place else "th", "n" if place else "")
+                    for place, (cell, look) in enumerate(zip(row, looks, strict=True)):
+                        text(cell, "td" if place else "th", look)

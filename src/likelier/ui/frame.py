@@ -152,6 +152,11 @@ function tellTheme() {{
   document.cookie = "{DARK_COOKIE}=" + dark + "; path=/; max-age=31536000; samesite=lax";
   if (told !== dark) emitEvent("theme", dark === "1");
 }}
+function keepTab(name) {{ // the address leads to the tab that is open
+  const here = new URL(location);
+  here.searchParams.set("tab", name);
+  history.replaceState(null, "", here);
+}}
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(tellTheme, 50));
 """
 

@@ -61,6 +61,12 @@ def tool(sign: str, meaning: str, on_click: Callable[..., Any] | None = None) ->
     return button
 
 
+def hint(term: str, meaning: str) -> None:
+    """Draw a sign beside a term that says what it means, to whoever asks."""
+    with tool("help_outline", _("What does '{term}' mean?", term=term)).classes("hint"), ui.menu():
+        text(meaning, "p", "meaning")
+
+
 def _of_the_page(on_click: Callable[..., Any] | None) -> Callable[..., Any] | None:
     """Have what a click begins belong to the page: the button's own place may be drawn anew meanwhile."""
     if on_click is None:
@@ -81,9 +87,10 @@ def card(classes: str = "", tag: str = "section", **props: str) -> Element:
 
 def heading(title: str, about: str = "") -> None:
     """Draw the title of a page, with a sentence on what it is for."""
-    text(title, "h1")
-    if about:
-        text(about, "p", "lead")
+    with block("div"):
+        text(title, "h1")
+        if about:
+            text(about, "p", "lead")
 
 
 def action(

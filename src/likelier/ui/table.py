@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from nicegui.element import Element
 
 from likelier.ui.language import _, count
-from likelier.ui.parts import action, block, icon, text
+from likelier.ui.parts import action, block, hint, icon, text
 
 Row = TypeVar("Row")
 
@@ -18,8 +18,9 @@ Row = TypeVar("Row")
 class Column(Generic[Row]):
     """A column: `draw` draws the cell of a row, `key` sorts by it; without a key the column is not sorted.
 
-    One that is not `shown` has its title only for those who hear it. `needs` gives what the cell is drawn from: when
-    rows are shown anew it stays as it is while that is the same, so that nobody loses a button under the finger.
+    One that is not `shown` has its title only for those who hear it. `about` says what the title means. `needs` gives
+    what the cell is drawn from: when rows are shown anew it stays as it is while that is the same, so that nobody loses
+    a button under the finger.
     """
 
     title: str
@@ -27,6 +28,7 @@ class Column(Generic[Row]):
     key: Callable[[Row], Any] | None = None
     number: bool = False
     shown: bool = True
+    about: str = ""
     needs: Callable[[Row], Any] = lambda row: row
 
 
@@ -125,6 +127,8 @@ class Table(Generic[Row]):
             with button:
                 text(column.title, "span")
                 icon("arrow_downward" if self._descending else "arrow_upward", "" if here else "hidden")
+            if column.about:
+                hint(column.title, column.about)
 
     def _sort_by(self, place: int) -> None:
         first_down = self._columns[place].number

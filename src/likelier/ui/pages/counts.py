@@ -13,7 +13,7 @@ from likelier.instance import Instance
 from likelier.phrases import join
 from likelier.service.overview import Words
 from likelier.ui.language import _, count, date
-from likelier.ui.parts import action, block, card, loading, text
+from likelier.ui.parts import action, block, card, hint, loading, text
 
 Found = dict[str, Any]
 
@@ -91,11 +91,19 @@ class Counts:
             (_("Days needed"), windows.get("history_needed_days") and count(windows["history_needed_days"])),
             (_("As of"), date(found.get("as_of"))),
         ]
+        meanings = {
+            _("Eligible now"): _("Who would be scored: those whom the rule of 'Who is scored' lets in at that moment."),
+            _("Base rate"): _("How many of the eligible met the goal within the outcome window."),
+            _("Days needed"): _("The lookback or 30 days, whichever is longer, and the outcome window after it."),
+        }
         with block("dl", "facts"):
             for name, value in facts:
                 if value:
                     with block("div"):
-                        text(name, "dt")
+                        with block("dt"):
+                            text(name, "span")
+                            if meaning := meanings.get(name):
+                                hint(name, meaning)
                         text(value, "dd", "n")
         if (part := found.get("sampled", 1)) < 1:
             said = _(

@@ -14,6 +14,7 @@ from likelier.datasets import Dataset
 from likelier.errors import InstanceError, LikelierError
 from likelier.instance import Instance, make_instance
 from likelier.phrases import say
+from likelier.service.data import describe_dataset
 from likelier.service.drafts import finish, save_draft
 from likelier.service.overview import Overview, in_words, overview
 from likelier.service.suggest import Choices, choices, common_values, datasets_to_choose
@@ -22,10 +23,10 @@ from likelier.ui import frame
 from likelier.ui.builder import Builder, complete, new_event
 from likelier.ui.language import _, count
 from likelier.ui.pages.counts import Counts
-from likelier.ui.pages.datasets import kind_word
+from likelier.ui.pages.datasets import glance, kind_word
 from likelier.ui.pages.instances import run_now
 from likelier.ui.pages.upload import upload_dialog
-from likelier.ui.parts import action, answer_of, block, card, complain, empty, heading, icon, link, text
+from likelier.ui.parts import action, answer_of, block, card, complain, empty, heading, hint, icon, later, link, text
 from likelier.ui.site import Site, Visitor, address
 
 SETTLED_SECONDS = 0.7
@@ -235,7 +236,7 @@ class _Steps:
 
     def _set_up(self) -> None:
         document = self._document
-        with card():
+        with card("stack"):
             name = ui.input(_("Name"), placeholder=_("Buy again")).props("outlined autofocus maxlength=200")
             name.bind_value(document, "name").on_value_change(self._changed)
             about = ui.input(_("Description")).props("outlined").bind_value(document, "description")
@@ -305,7 +306,21 @@ class _Steps:
                     ),
                     "span",
                 )
-            link(_("Look at it"), f"/datasets/{dataset.name}", "small").props("target=_blank")
+            self._look_at(dataset)
+
+    def _look_at(self, dataset: Dataset) -> None:
+        """Show how complete the fields are and a few rows, once somebody wants to see them."""
+        look = partial(describe_dataset, self._site.workspace, dataset.name)
+        with block("details", "look-at") as details:
+            text(_("Look at it"), "summary", "small")
+            place = block("div")
+
+        def open_() -> None:
+            if not place.default_slot.children:
+                with place:
+                    later(look, glance, waiting=_("Looking through the rows …"))
+
+        details.on("toggle", open_, js_handler="(e) => e.target.open && emit()")
 
     def _draw_identity(self) -> None:
         chosen = [each for each in self._known if each.name in self._document["datasets"]]
@@ -352,7 +367,9 @@ class _Steps:
     def _define_goal(self) -> None:
         goal, build = self._document["goal"], self._builder()
         with card():
-            text(_("The goal"), "h2")
+            with block("div", "row tight"):
+                text(_("The goal"), "h2")
+                hint(_("The goal"), _("What people may do in the outcome window: the days after they are scored."))
             with block("div", "sentence"):
                 text(_("A customer"), "span")
                 self._choice(goal, "occurs", {True: _("will do"), False: _("will not do")}, _("Will or will not"))
@@ -373,6 +390,7 @@ class _Steps:
         population = self._document["eligible_population"]
         written = population["events"] or population["exclude"] or population["lookback_days"] != 45
         with card(), self._more(_("Who is scored"), bool(written)):
+            text(_("The eligible population: nobody else is learnt from or scored."), "p", "soft")
             with block("div", "sentence"):
                 text(_("Customers who, in the last"), "span")
                 self._days(population, "lookback_days", _("Lookback in days"))

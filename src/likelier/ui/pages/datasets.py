@@ -10,6 +10,7 @@ from urllib.parse import quote
 from nicegui import ui
 
 from likelier.insights import charts
+from likelier.phrases import day
 from likelier.service.data import dataset_list, days_of, describe_dataset
 from likelier.ui import frame
 from likelier.ui.figures import figure as drawn_figure
@@ -22,6 +23,7 @@ from likelier.ui.site import Site, Visitor, address
 from likelier.ui.table import Column, Table
 
 Described = dict[str, Any]
+GLANCED = 10
 
 
 def register(site: Site) -> None:
@@ -100,7 +102,7 @@ def _describe(site: Site, found: Described) -> None:
     with block("div", "tiles"):
         for value, label in (
             (count(found["rows"]), _("events") if found["kind"] == "events" else _("rows")),
-            (count(max((each["profiles"] for each in found["identities"]), default=0)), _("people")),
+            (_people(found), _("people")),
             (count(len(found["fields"])), _("fields")),
             (date(_known(found["first"])), _("first")),
             (date(_known(found["last"])), _("last")),
@@ -114,12 +116,21 @@ def _describe(site: Site, found: Described) -> None:
         {
             "fields": (_("Fields"), partial(_fields, found)),
             **days,
-            "preview": (_("Preview"), partial(_preview, found["preview"])),
+            "preview": (_("Preview"), partial(_preview, found)),
             "rejects": (_("Set aside"), partial(_rejects, found)),
             "batches": (_("Batches"), partial(_batches, found["batches"])),
         },
         "fields",
     )
+
+
+def _people(found: Described) -> str:
+    most = max((each["profiles"] for each in found["identities"]), default=0)
+    return _about(most, estimated=any(each["estimated"] for each in found["identities"]))
+
+
+def _about(people: int, *, estimated: bool) -> str:
+    return _("about {number}", number=count(round(people, 3 - len(str(people))))) if estimated else count(people)
 
 
 def _fields(found: Described) -> None:
@@ -131,7 +142,8 @@ def _fields(found: Described) -> None:
                 with block("div"):
                     text(each["namespace"], "dt", "mono")
                     part = figure(each["complete"], ".0%")
-                    text(_("{people} people, on {part} of the rows", people=count(each["profiles"]), part=part), "dd")
+                    people = _about(each["profiles"], estimated=each["estimated"])
+                    text(_("{people} people, on {part} of the rows", people=people, part=part), "dd")
     with card():
         search = ui.input(placeholder=_("Search the fields")).props("outlined dense clearable").classes("search")
         search.props["aria-label"] = _("Search the fields")
@@ -149,7 +161,7 @@ def _fields(found: Described) -> None:
                 ),
                 Column(
                     _("Filled in the last year"),
-                    lambda row: bar(row["complete"], figure(row["complete"], ".0%")),
+                    lambda row: bar(row["complete"], _(charts.percent(row["complete"]))),
                     lambda row: row["complete"],
                 ),
             ],
@@ -196,13 +208,45 @@ def silences(days: list[tuple[str, int]]) -> list[tuple[str, int]]:
     return [(group[0][0], len(group)) for group in groups]
 
 
-def _preview(rows: list[Described]) -> None:
-    """Show ten columns that have something to show."""
-    names = [name for name in (rows[0] if rows else ()) if any(row[name] not in (None, []) for row in rows)]
+def _preview(found: Described) -> None:
     with card():
         text(_("The newest rows; columns without a value in them are left out."), "p", "soft")
-        with block("div", "scroll", tabindex="0", role="region", aria_label=_("Preview")):
-            numbers(names, [[_cell(row[name]) for name in names] for row in rows])
+        _rows(found, found["preview"])
+
+
+def _rows(found: Described, rows: list[Described]) -> None:
+    """Show ten columns that have something to show; numbers to the right, as they are compared."""
+    types = {each["path"]: each["type"] for each in found["fields"]}
+    names = [name for name in (rows[0] if rows else ()) if any(row[name] not in (None, []) for row in rows)]
+    with block("div", "scroll", tabindex="0", role="region", aria_label=_("Preview")):
+        numbers(
+            names,
+            [[_value(row[name], types.get(name)) for name in names] for row in rows],
+            words=[name for name in names if types.get(name) != "number"],
+        )
+
+
+def _value(value: Any, kind: str | None) -> str:
+    return day(value) if kind == "moment" and isinstance(value, str) else _cell(value)
+
+
+def glance(found: Described) -> None:
+    """Show how complete the best filled fields are, and a few rows."""
+    best = sorted(found["fields"], key=lambda each: (-(each["complete"] or 0), each["path"]))[:GLANCED]
+    with block("div", "stack"):
+        text(_("Filled in the last year"), "h3")
+        with block("dl", "glance"):
+            for each in best:
+                with block("div"):
+                    text(each["path"], "dt", "mono")
+                    with block("dd"):
+                        bar(each["complete"], _(charts.percent(each["complete"])))
+        if len(best) < len(found["fields"]):
+            link(_("All {n} fields", n=count(len(found["fields"]))), _address(found["name"]), "small").props(
+                "target=_blank"
+            )
+        text(_("The newest rows"), "h3")
+        _rows(found, found["preview"][:5])
 
 
 def _cell(value: Any) -> str:
@@ -221,7 +265,7 @@ def _rejects(found: Described) -> None:
         heads = [_("File"), _("Line"), _("Reason"), _("Row")]
         rows = [[row["file"], count(row["line"]), row["reason"], _cell(row["raw"])] for row in found["rejects"]]
         with block("div", "scroll", tabindex="0", role="region", aria_label=_("Rows set aside")):
-            numbers(heads, rows)
+            numbers(heads, rows, words=heads)
 
 
 def _batches(found: list[Described]) -> None:

@@ -58,6 +58,7 @@ def _told(site: Site, visitor: Visitor, found: tuple[list[Found], list[Found]]) 
         numbers(
             [_("To"), _("When"), _("State"), _("Rows")],
             [[one["destination"], day(one["started_at"]), _state(one), _rows(one)] for one in newest],
+            words=[_("When"), _("State")],
         )
 
 

@@ -184,7 +184,9 @@ def _data(page: Page) -> None:
             if page.settings:
                 with card():
                     text(_("Settings"), "h3")
-                    text(page.settings, "pre", tabindex="0")
+                    with block("details"):
+                        text(_("Show the instance as a file"), "summary")
+                        text(page.settings, "pre", tabindex="0")
 
 
 def _timeline(page: Page) -> None:

@@ -28,10 +28,10 @@ from likelier.ui.figures import chart, figure, folded
 from likelier.ui.language import _, count
 from likelier.ui.language import factor as factor_name
 from likelier.ui.language import figure as figure_of
-from likelier.ui.pages import evaluation
+from likelier.ui.pages import compared_runs, evaluation
 from likelier.ui.pages.instances import LOOK_AGAIN_SECONDS, instance_of, kind_word, problem, run_now, seconds_word
 from likelier.ui.pages.performance import Performance
-from likelier.ui.pages.segments import segment_dialog
+from likelier.ui.pages.segment_dialog import segment_dialog
 from likelier.ui.parts import (
     action,
     ago,
@@ -39,6 +39,7 @@ from likelier.ui.parts import (
     block,
     card,
     empty,
+    hint,
     icon,
     link,
     offer_undo,
@@ -310,7 +311,15 @@ class _Insights:
         names = {"low": _("Low"), "medium": _("Medium"), "high": _("High")}
         with block("section", "stack"):
             with block("div"):
-                text(_("Why: the most influential factors"), "h2")
+                with block("div", "row tight"):
+                    text(_("Why: the most influential factors"), "h2")
+                    hint(
+                        _("Odds"),
+                        _(
+                            "How often something happens for each time it does not: 20 of 100 are odds of 1 to 4. "
+                            "Odds × 2 means twice as often for each time it does not."
+                        ),
+                    )
                 about = say(
                     "The ten that moved the scores of each bucket most. ▲ raises the likelihood {to_do}, ▼ lowers it, "
                     "◆ does either, depending on the value. Choose one to see how its values are spread. "
@@ -387,7 +396,10 @@ class _Insights:
             def make() -> None:
                 close()
                 suggested = f"{name}: {box.value}"
-                segment_dialog(self._site, self._visitor, rule=ranges[box.value], name=suggested)
+                about = _(
+                    "A person's scores keep the ten factors that matter most for them; others are not in this segment."
+                )
+                segment_dialog(self._site, self._visitor, rule=ranges[box.value], about=about, name=suggested)
 
             action(_("Create segment"), make, "group_add")
 
@@ -432,6 +444,7 @@ class _Insights:
                 descending=True,
             )
             table.show(self._shown.runs)
+        compared_runs.draw(self._site, self._shown.runs)
 
 
 def tabbed(places: Mapping[str, tuple[str, Callable[[], None]]], chosen: str) -> None:
@@ -454,7 +467,7 @@ def tabbed(places: Mapping[str, tuple[str, Callable[[], None]]], chosen: str) ->
 
     def turn(name: str) -> None:
         fill(name)
-        ui.run_javascript(f"history.replaceState(null, '', '?tab={name}')")
+        ui.run_javascript(f"keepTab('{name}')")
 
     fill(chosen)
     panels.on_value_change(lambda change: turn(change.value))

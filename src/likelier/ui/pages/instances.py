@@ -127,7 +127,16 @@ class _Page:
                     self._last,
                     lambda row: row.last and (now - row.last.queued_at).total_seconds(),
                 ),
-                Column("AUC", _auc, lambda row: row.last and row.last.auc, number=True),
+                Column(
+                    "AUC",
+                    _auc,
+                    lambda row: row.last and row.last.auc,
+                    number=True,
+                    about=_(
+                        "How well the model puts people in order: of a person who met the goal and one who did not, "
+                        "how often the first has the higher score. 0.5 is a coin toss, 1 perfect."
+                    ),
+                ),
                 Column(_("Scored"), _scored, lambda row: row.published and row.published.scored, number=True),
                 Column(_("Details"), self._open_button, shown=False, needs=lambda row: row.name),
             ],

@@ -20,6 +20,8 @@ from likelier.ui.parts import action, block, card, empty, heading, later, link, 
 from likelier.ui.site import Site, address
 
 Person = dict[str, Any]
+GLANCED = 4
+"""Facts of an event that are told at once."""
 
 
 def register(site: Site) -> None:
@@ -165,11 +167,13 @@ def _timeline(person: Person) -> None:
                 text(day(event["timestamp"]), "span", "soft small when")
                 with block("div", "grow"):
                     text(str(fields.pop("eventType", "") or _("event")), "b")
-                    shown = "; ".join(f"{path.rpartition('.')[2]} {_plain(value)}" for path, value in fields.items())
-                    if shown:
+                    facts = [f"{path.rpartition('.')[2]} {_plain(value)}" for path, value in fields.items()]
+                    if facts:
+                        text(" · ".join(facts[:GLANCED]), "p", "soft small")
+                    if len(facts) > GLANCED:
                         with block("details"):
                             text(_("What is known of it"), "summary", "small")
-                            text(shown, "p", "small")
+                            text(" · ".join(facts[GLANCED:]), "p", "soft small")
 
 
 def _plain(value: Any) -> str:

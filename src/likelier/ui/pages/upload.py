@@ -174,7 +174,7 @@ class _Upload:
         with self._lines:
             for line in draft.lines:
                 self._line(draft, line)
-        action(_("Add a field"), partial(self._add, draft), "add", kind="quiet")
+        action(_("Add a field"), partial(self._add, draft), "add", kind="quiet").classes("start")
         with block("details"):
             text(_("The columns of the file"), "summary")
             with block("dl", "facts"):
