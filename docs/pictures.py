@@ -27,6 +27,7 @@ PLACES = {
     "performance": ("{here}?tab=performance", []),
     "edit": ("/instances/new?edit={id}", []),
     "edit-data": ("/instances/new?edit={id}", [("button", "Next")]),
+    "look-at-data": ("/instances/new?edit={id}", [("button", "Next"), ("details summary", "")]),
     "edit-goal": ("/instances/new?edit={id}", [("button", "Next"), ("button", "Next")]),
     "edit-options": ("/instances/new?edit={id}", [("button", "Next")] * 3),
     "datasets": ("/datasets", []),
@@ -40,6 +41,10 @@ PLACES = {
     "segments": ("/segments", []),
     "new-segment": ("/segments", [("button", "New segment"), ("button", "A score"), ("button", "What they did")]),
     "segment": ("/segments", [("row", "link")]),
+    "segment-apart": ("/segments", [("row", "link"), ("tab", "What sets them apart")]),
+    "segment-overlap": ("/segments", [("row", "link"), ("tab", "Overlap")]),
+    "segment-hold-out": ("/segments", [("row", "link"), ("tab", "Does acting help?")]),
+    "edit-segment": ("/segments", [("row", "link"), ("button", "Edit")]),
     "deliver": ("/segments", [("row", "link"), ("button", "Deliver")]),
     "profile": ("/segments", [("row", "link"), ("member", "link")]),
     "audit": ("/audit", []),
@@ -108,7 +113,7 @@ def take_all(address: str, instance: str, to: Path) -> None:
 
 
 def found(tab: Page, kind: str, words: str) -> Locator:
-    if kind.startswith("."):
+    if not words:
         return tab.locator(kind).first
     if words == "link":
         return tab.locator({"row": "table a.name", "member": "ul.members a"}[kind]).first

@@ -74,6 +74,9 @@ def test_the_rows_are_those_of_a_plain_look_at_everything(engine, tmp_path_facto
                 if row[column] == one or one in (row.get(f"{column}.others") or ())
             )
             assert told(person_rows(lambda: engine, lake, dataset, namespace, one)) == expected
+            with pytest.MonkeyPatch.context() as large:  # files that are not read whole
+                large.setattr(trails, "_small", lambda *_: None)
+                assert told(person_rows(lambda: engine, lake, dataset, namespace, one)) == expected
 
 
 def test_few_shelves_hold_many_batches(engine, tmp_path):

@@ -10,6 +10,7 @@ from likelier.errors import ConditionError, UnknownNameError, UsageError
 from likelier.service import comparisons, segments
 from likelier.service.deleted import remove_for_good
 from likelier.service.segments import Wanted
+from likelier.store import segments as stored
 
 SCORES = {"a": 90.0, "b": 80.0, "c": 60.0, "d": 10.0}
 
@@ -238,8 +239,10 @@ def test_a_person_is_told_their_segments(home):
     make(home, "Likely", instance="Buy again", bucket="high")
     make(home, "Gold", "tier = 'gold'", namespace="CRMID")
     make(home, "Nobody", "tier = 'lead'", namespace="CRMID")
+    with home.store.read() as connection:
+        evaluated = stored.latest_counts(connection, "CRMID")
     with home.engine() as engine:
-        told = {who: segments.segments_of(home, engine, "CRMID", who) for who in "abf"}
+        told = {who: segments.segments_of(home, engine, evaluated, who) for who in "abf"}
     assert {who: [one["name"] for one in found] for who, found in told.items()} == {
         "a": ["Gold", "Likely"],
         "b": ["Likely"],

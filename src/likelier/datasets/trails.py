@@ -3,8 +3,8 @@
 A dataset's files are sorted by one of its namespaces at best, and each batch has its own. So the rows are published a
 second time, on shelves sorted by the ids of each namespace. A shelf says which files of the dataset it covers, and
 each of its rows which file it is from. Rows of files that no shelf covers are looked for in the files themselves,
-which is slower and just as right; rows of files that were rewritten since (joined with others, or somebody was
-deleted) do not count any more.
+which is slower and just as right; small ones, of events that came a moment ago, are kept in memory. Rows of files that
+were rewritten since (joined with others, or somebody was deleted) do not count any more.
 
 Publishing puts the files that came since on a new shelf, together with the earlier shelves that are not twice as
 large or have lost half of their rows. So there are few shelves, and a row is rewritten only as often as its
@@ -17,6 +17,7 @@ import json
 import uuid
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -24,6 +25,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs
+import pyarrow.parquet as pq
 
 from likelier.backend import Engine
 from likelier.datasets.dataset import Dataset, read_files
@@ -34,6 +36,8 @@ from likelier.shelf import open_shelf, put_whole, read_whole, remove, write_shel
 KEY = ".id"
 FILE = ".file"
 TWICE = 2
+FEW = 20_000
+MOST_REMEMBERED = 64
 
 
 @dataclass(frozen=True)
@@ -77,10 +81,47 @@ def person_rows(engine: Callable[[], Engine], lake: Lake, dataset: Dataset, name
             found.append(_as(_of(shelf.rows(identity), counting, part), snapshot.schema))
             for covered in counting:
                 del files[covered.file]
+    for name in list(files) if len(files) <= MOST_REMEMBERED else ():
+        small = _small(lake, f"{dataset.table}/{name}")
+        if small is not None:
+            found.append(_as(_carrying(small, namespace, identity), snapshot.schema))
+            del files[name]
     if files:
         rows = keyed(read_files(engine(), list(files.values()), snapshot.schema), namespace)
         found.append(_as(engine().table(rows.filter(rows[KEY] == identity).drop(KEY)), snapshot.schema))
     return pa.concat_tables(found) if found else snapshot.schema.empty_table()
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _small(lake: Lake, name: str) -> pa.Table | None:
+    """Read a file of few rows, such as events that came a moment ago, and remember it; files never change."""
+    filesystem, path = lake.place(name)
+    with filesystem.open_input_file(path) as file:
+        parquet = pq.ParquetFile(file)
+        if parquet.metadata.num_rows > FEW:
+            return None
+        rows = parquet.read(use_threads=False)
+    return rows.cast(pa.schema([pa.field(field.name, _text(field.type)) for field in rows.schema]))
+
+
+def _text(kind: pa.DataType) -> pa.DataType:
+    """Give texts the type that Arrow compares; files may be written with views of them."""
+    if pa.types.is_list(kind) or pa.types.is_list_view(kind):
+        return pa.list_(_text(kind.value_type))
+    return pa.string() if pa.types.is_string_view(kind) else kind
+
+
+def _carrying(rows: pa.Table, namespace: str, identity: str) -> pa.Table:
+    """Keep the rows that carry an id of a namespace, first those that carry it alone or in the first place."""
+    column = f"{IDENTITY}{namespace}"
+    if column not in rows.column_names:
+        return rows.slice(0, 0)
+    found = rows.filter(pc.equal(rows[column], identity))
+    if column + OTHERS not in rows.column_names:
+        return found
+    others = rows[column + OTHERS].combine_chunks()
+    places = pc.list_parent_indices(others).filter(pc.equal(pc.list_flatten(others), identity))
+    return pa.concat_tables([found, rows.take(places)]) if len(places) else found
 
 
 def _of(rows: pa.Table, counting: tuple[Covered, ...], part: Part) -> pa.Table:

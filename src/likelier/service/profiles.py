@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from sqlalchemy import Connection
+
 from likelier.backend import Engine
 from likelier.datasets import list_datasets, publish_rows
 from likelier.errors import UnknownNameError, UsageError
 from likelier.phrases import say
-from likelier.profiles.profile import activity, attributes, identities, last_events, together, traces
+from likelier.profiles.profile import activity, attributes, identities, last_events, plain_rows, together, traces
 from likelier.profiles.published import find_scores, withdraw
 from likelier.runs.records import Run
 from likelier.service.retraining import models_in_use
@@ -22,6 +24,8 @@ from likelier.service.segments import segments_of
 from likelier.service.workspace import Workspace
 from likelier.store import instances as stored
 from likelier.store import runs as records
+from likelier.store import segments as stored_segments
+from likelier.store.segments import Count, Segment
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +53,12 @@ def find_profile(
     known = {name for dataset in datasets for name in dataset.namespaces}
     if namespace not in known:
         raise UnknownNameError("namespace", namespace, known)
+    with workspace.store.read() as connection:
+        published = _published(connection, instance)
+        evaluated = {name: stored_segments.latest_counts(connection, name) for name in {one[0] for one in asked}}
     with engine_when_needed(workspace) as engine:
         seen = together([traces(engine, workspace.lake, datasets, *one) for one in asked])
-        scores = [
-            score
-            for found in _published(workspace, instance)
-            for one in asked
-            for score in _scores(engine, workspace, found, *one)
-        ]
+        scores = [score for found in published for one in asked for score in _scores(engine, workspace, found, *one)]
         told: dict[str, Any] = {
             "namespace": namespace,
             "id": identity,
@@ -64,7 +66,7 @@ def find_profile(
             "attributes": attributes(seen),
             "activity": activity(seen),
             "scores": scores,
-            "segments": _segments(workspace, engine, asked),
+            "segments": _segments(workspace, engine, asked, evaluated),
             "events": last_events(seen),
         }
     if not (told["identities"] or scores):
@@ -77,9 +79,16 @@ def find_profile(
 
 
 def _segments(
-    workspace: Workspace, engine: Callable[[], Engine], asked: Sequence[tuple[str, str]]
+    workspace: Workspace,
+    engine: Callable[[], Engine],
+    asked: Sequence[tuple[str, str]],
+    evaluated: Mapping[str, Sequence[tuple[Segment, Count]]],
 ) -> list[dict[str, Any]]:
-    found = {each["id"]: each for one in asked for each in segments_of(workspace, engine, *one)}
+    found = {
+        each["id"]: each
+        for namespace, one in asked
+        for each in segments_of(workspace, engine, evaluated[namespace], one)
+    }
     return sorted(found.values(), key=lambda each: str(each["name"]))
 
 
@@ -123,13 +132,12 @@ class _Published:
     id: str
 
 
-def _published(workspace: Workspace, instance: str | None) -> list[_Published]:
-    with workspace.store.read() as connection:
-        every = [_Published(*found) for found in records.on_profiles(connection)]
-        if instance is None:
-            return every
-        wanted = stored.get(connection, instance)
-        return [one for one in every if one.instance_id == wanted.id]
+def _published(connection: Connection, instance: str | None) -> list[_Published]:
+    every = [_Published(*found) for found in records.on_profiles(connection)]
+    if instance is None:
+        return every
+    wanted = stored.get(connection, instance)
+    return [one for one in every if one.instance_id == wanted.id]
 
 
 def _scores(
@@ -147,6 +155,6 @@ def _scores(
             **row,
             "score_date": row["score_date"].isoformat(),
         }
-        for row in rows.to_pylist()
+        for row in plain_rows(rows)
         if row["namespace"] == namespace
     ]

@@ -8,7 +8,7 @@ the lake, and their number joins the counts over time.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -264,11 +264,12 @@ def to_send(scene: Scene, segment: Segment, *, kept_back: bool = False) -> tuple
 
 
 def segments_of(
-    workspace: Workspace, engine: Callable[[], Engine], namespace: str, identity: str
+    workspace: Workspace,
+    engine: Callable[[], Engine],
+    evaluated: Sequence[tuple[Segment, stored.Count]],
+    identity: str,
 ) -> list[dict[str, Any]]:
-    """The segments a person belonged to when they were last evaluated, by name."""
-    with workspace.store.read() as connection:
-        evaluated = stored.latest_counts(connection, namespace)
+    """Of segments and their last evaluations, those a person belonged to, by name."""
     return [
         {"id": segment.id, "name": segment.name}
         for segment, count in evaluated
