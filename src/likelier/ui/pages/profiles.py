@@ -15,7 +15,7 @@ from likelier.phrases import day, join, say
 from likelier.service.profiles import find_profile
 from likelier.service.suggest import datasets_to_choose
 from likelier.ui import frame
-from likelier.ui.language import _, count, date, factor
+from likelier.ui.language import _, count, date, factor, figure
 from likelier.ui.parts import action, block, card, empty, heading, later, link, text, value_word
 from likelier.ui.site import Site, address
 
@@ -167,7 +167,11 @@ def _timeline(person: Person) -> None:
                 text(day(event["timestamp"]), "span", "soft small when")
                 with block("div", "grow"):
                     text(str(fields.pop("eventType", "") or _("event")), "b")
-                    facts = [f"{path.rpartition('.')[2]} {_plain(value)}" for path, value in fields.items()]
+                    facts = [
+                        f"{path.rpartition('.')[2]} {_plain(value)}"
+                        for path, value in fields.items()
+                        if not (path.endswith(".value") and value == 1)  # which says no more than the event's type
+                    ]
                     if facts:
                         text(" · ".join(facts[:GLANCED]), "p", "soft small")
                     if len(facts) > GLANCED:
@@ -177,4 +181,6 @@ def _timeline(person: Person) -> None:
 
 
 def _plain(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(_plain(each) for each in value)
+    return figure(value, ",.10g") if isinstance(value, float) else str(value)
