@@ -10,10 +10,11 @@ unexport PYTHONDONTWRITEBYTECODE  # tests start many processes: compiling all mo
 
 install: .venv/installed
 
+# uv takes seconds; pip knows its own index settings. The lock is complete: nothing need be asked about it.
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(PIP) uv
-	$(UV) -r requirements.lock || $(PIP) -r requirements.lock  # uv takes seconds; pip knows its own index settings
+	$(UV) --no-deps -r requirements.lock || $(PIP) --no-deps -r requirements.lock
 	$(UV) --no-deps -e . || $(PIP) --no-deps -e .
 	touch $@
 
