@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -105,34 +104,10 @@ def last_events(found: Sequence[Trace], count: int = SHOWN_EVENTS) -> list[dict[
             newest = newest.take(
                 pc.select_k_unstable(newest, count, [("timestamp", "descending"), ("_id", "ascending")])
             )
-        told += [(trace.dataset, row) for row in plain_rows(newest)]
+        told += [(trace.dataset, row) for row in newest.to_pylist()]
     told.sort(key=lambda event: event[1]["_id"])
     told.sort(key=lambda event: event[1]["timestamp"], reverse=True)
     return [_event(dataset, row) for dataset, row in told[:count]]
-
-
-def plain_rows(rows: pa.Table) -> list[dict[str, Any]]:
-    """Give few rows as plain values; `to_pylist` takes three times as long where they hold lists of structs.
-
-    >>> table = pa.table({"who": ["a"], "why": [[{"code": "x", "by": 0.5}, {"code": "y", "by": None}]]})
-    >>> plain_rows(table) == table.to_pylist()
-    True
-    """
-    columns = [_plain_values(column) for name in rows.column_names for column in [rows[name].combine_chunks()]]
-    return [dict(zip(rows.column_names, values, strict=True)) for values in zip(*columns, strict=True)]
-
-
-def _plain_values(values: pa.Array) -> list[Any]:
-    if values.null_count or not len(values):
-        return list(values.to_pylist())
-    if pa.types.is_list(values.type):
-        inner, start = _plain_values(values.flatten()), values.offsets[0].as_py()
-        return [inner[first - start : end - start] for first, end in pairwise(values.offsets.to_pylist())]
-    if pa.types.is_struct(values.type):
-        names = [field.name for field in values.type]
-        parts = [_plain_values(part) for part in values.flatten()]
-        return [dict(zip(names, each, strict=True)) for each in zip(*parts, strict=True)]
-    return list(values.to_pylist())
 
 
 def _ids(rows: pa.Table, column: str) -> list[str]:

@@ -15,7 +15,7 @@ from likelier.backend import Engine
 from likelier.datasets import list_datasets, publish_rows
 from likelier.errors import UnknownNameError, UsageError
 from likelier.phrases import say
-from likelier.profiles.profile import activity, attributes, identities, last_events, plain_rows, together, traces
+from likelier.profiles.profile import activity, attributes, identities, last_events, together, traces
 from likelier.profiles.published import find_scores, withdraw
 from likelier.runs.records import Run
 from likelier.service.retraining import models_in_use
@@ -155,6 +155,6 @@ def _scores(
             **row,
             "score_date": row["score_date"].isoformat(),
         }
-        for row in plain_rows(rows)
+        for row in rows.to_pylist()
         if row["namespace"] == namespace
     ]
