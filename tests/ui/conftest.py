@@ -57,8 +57,8 @@ def _serving(home):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    script = str(Path(__file__).with_name("serving.py"))
-    server = subprocess.Popen([sys.executable, script, str(home), str(port)])
+    words = [sys.executable, "-m", "tests.ui.serving", str(home), str(port)]
+    server = subprocess.Popen(words, cwd=Path(__file__).parents[2])
     try:
         address = f"http://127.0.0.1:{port}"
         wait_for(address, server)

@@ -1,10 +1,11 @@
-"""Serve the pages of a home folder: `python serving.py HOME PORT`; the cookie `who` says who looks."""
+"""Serve the pages of a home folder: `python -m tests.ui.serving HOME PORT`; the cookie `who` says who looks."""
 
 import sys
 
 import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
+from tests.pipeline.shop import few_trees
 
 from likelier.access.identity import Actor
 from likelier.service.workspace import open_workspace
@@ -20,7 +21,7 @@ def visitor(request: Request) -> Visitor | None:
 
 def serve(home: str, port: int) -> None:
     app = FastAPI()
-    with open_workspace(read_settings({}, home=home)) as workspace:
+    with open_workspace(read_settings({}, home=home)) as workspace, few_trees():
         mount(app, workspace, visitor=visitor)
         uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
 
