@@ -1,5 +1,7 @@
 """Is what is said of quiet weeks true? `python benchmarks/quality/over_time.py OUT.jsonl [--shops N] [--weeks N]`
 
+`--every N` scores every Nth week only, `--rates` does not look for drift, which is most of the time a week takes.
+
 Small shops in which nothing changes are scored weekly by a model that is kept, as a schedule does. The events are read
 once for all weeks; every moment sees only what was before it. A line is written of each week: what had drifted, the
 estimated AUC, and the AUC and the rates by bucket that came true. `--tell` only sums the lines up:
@@ -69,7 +71,7 @@ class Watched:
     def calendar(self, as_of: dt.datetime):
         return reading.calendar_of(replace(self.inputs, as_of=as_of), self.said, self.question)
 
-    def week(self, as_of: dt.datetime, *, judge: bool = True) -> dict:
+    def week(self, as_of: dt.datetime, *, judge: bool = True, watch: bool = True) -> dict:
         """Score everybody at a moment, say what has changed, and what came of it."""
         work, calendar = self.folder / "week", self.calendar(as_of)
         for name in ("check", "train", "score"):
@@ -82,7 +84,7 @@ class Watched:
         place, quietly = work / "score", lambda *_: None
         scored = scoring.score(self.question, as_of, 7, trained["trust"], self.engine, work, place, quietly)
         source = reading.bind(replace(self.inputs, as_of=as_of), self.engine, self.lake)
-        drift = watching.watch(calendar, 7, source, self.engine, work)
+        drift = watching.watch(calendar, 7, source, self.engine, work) if watch else {"findings": []}
         findings = [(each["kind"], each["weight"], str(each["words"])) for each in drift["findings"]]
         told = {"as_of": as_of.isoformat(), "findings": findings, "estimate": scored["estimate"], **_plain(trained)}
         return {**told, **(with_likely(self._came_true(work, as_of), told["estimate"]) if judge else {})}
@@ -101,16 +103,16 @@ def _plain(trained: dict) -> dict:
     return {"promised": trained["metrics"]["auc"], "trust": trained["trust"], "calibrated": trained["calibrated"]}
 
 
-def simulate(out: Path, shops: int, people: int, weeks: int, first: int) -> None:
-    days = HISTORY + 7 * weeks + WINDOW + 1
-    with out.open("a") as lines, DuckDB(threads=1) as engine:
-        for seed in range(first, first + shops):
+def simulate(given: argparse.Namespace) -> None:
+    days = HISTORY + 7 * given.weeks + WINDOW + 1
+    with given.out.open("a") as lines, DuckDB(threads=1) as engine:
+        for seed in range(given.first, given.first + given.shops):
             with tempfile.TemporaryDirectory() as folder:
                 made = shop.START + HISTORY * DAY
-                watched = Watched(Path(folder), shop.events(people, days, seed), made, engine)
+                watched = Watched(Path(folder), shop.events(given.people, days, seed), made, engine)
                 watched.read(watched.train())
-                for week in range(1, weeks + 1):
-                    row = watched.week(made + week * WEEK)
+                for week in range(1, given.weeks + 1, given.every):
+                    row = watched.week(made + week * WEEK, watch=not given.rates)
                     lines.write(json.dumps({"seed": seed, "week": week, **row}) + "\n")
                     lines.flush()
 
@@ -142,10 +144,12 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=1500)
     parser.add_argument("--weeks", type=int, default=25)
     parser.add_argument("--first", type=int, default=1, help="the first shop's seed")
+    parser.add_argument("--every", type=int, default=1, help="score every so many weeks")
+    parser.add_argument("--rates", action="store_true", help="do not look for drift")
     parser.add_argument("--tell", action="store_true")
     given = parser.parse_args()
     if not given.tell:
-        simulate(given.out, given.shops, given.people, given.weeks, given.first)
+        simulate(given)
     tell([json.loads(line) for line in given.out.read_text().splitlines()])
 
 
