@@ -233,6 +233,7 @@ def test_old_snapshots_leave_the_lake(home, monkeypatch, tmp_path):
         rows = engine.table(engine.read(home.lake.files(f"segments/{made['id']}"))).to_pylist()
     assert len({row["snapshot"] for row in rows}) == 2
     assert [count["size"] for count in segments.get_segment(home, "Recent")["counts"]] == [5, 4, 3]
+    assert segments.sizes_over_time(home, 2) == {made["id"]: [4, 5]}
 
 
 def test_a_person_is_told_their_segments(home):

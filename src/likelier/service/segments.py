@@ -49,10 +49,12 @@ __all__ = [
     "restore_segment",
     "segment_members",
     "segments_of",
+    "sizes_over_time",
     "to_send",
 ]
 
 log = logging.getLogger(__name__)
+KEPT_SIZES = 24
 
 
 # --- making ----------------------------------------------------------------------------------------------------------
@@ -191,6 +193,15 @@ def list_segments(workspace: Workspace, *, after: str = "", limit: int | None = 
     with opened_scene(workspace) as scene:
         found = sorted((one for one in scene.segments if one.name > after), key=lambda one: one.name)
         return [scene.told(segment, scene.latest(segment)) for segment in found[:limit]]
+
+
+def sizes_over_time(workspace: Workspace, most: int = KEPT_SIZES) -> dict[str, list[int]]:
+    """The newest sizes of each segment by its id, oldest first."""
+    with workspace.store.read() as connection:
+        return {
+            segment.id: [count.size for count in reversed(stored.counts(connection, segment.id, limit=most))]
+            for segment in stored.every(connection)
+        }
 
 
 def get_segment(workspace: Workspace, name: str) -> dict[str, Any]:

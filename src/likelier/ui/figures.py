@@ -8,7 +8,7 @@ from nicegui import ui
 
 from likelier.insights.charts import Look, Option
 from likelier.ui import frame
-from likelier.ui.language import _
+from likelier.ui.language import _, count
 from likelier.ui.parts import block, text
 
 Draw = Callable[[Look], Option]
@@ -48,6 +48,19 @@ def figure(
         drawn = chart(draw, label or title, kind)
         folded(title, heads, rows)
     return drawn
+
+
+def trend(sizes: Sequence[int]) -> None:
+    """Draw how a number went, no larger than a word; nothing while there is one only."""
+    if len(sizes) < 2:
+        text("–", "span", "soft")
+        return
+    highest, step = max(sizes) or 1, 96 / (len(sizes) - 1)
+    points = " ".join(f"{2 + place * step:.1f},{22 - 20 * size / highest:.1f}" for place, size in enumerate(sizes))
+    said = _("from {first} to {last}", first=count(sizes[0]), last=count(sizes[-1]))
+    picture = block("span", "trend", role="img", aria_label=said, title=said)
+    with picture, block("svg", viewBox="0 0 100 24", aria_hidden="true"):
+        block("polyline", points=points)
 
 
 def folded(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

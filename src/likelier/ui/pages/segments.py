@@ -10,8 +10,9 @@ from nicegui import ui
 
 from likelier.phrases import day
 from likelier.service.deleted import name_of_deleted
-from likelier.service.segments import get_segment, list_segments, restore_segment
+from likelier.service.segments import get_segment, list_segments, restore_segment, sizes_over_time
 from likelier.ui import frame
+from likelier.ui.figures import trend
 from likelier.ui.language import _, count
 from likelier.ui.pages import segment
 from likelier.ui.pages.segment_dialog import segment_address, segment_dialog
@@ -37,9 +38,14 @@ def register(site: Site) -> None:
                     )
                 if visitor.may_manage:
                     action(_("New segment"), lambda: segment_dialog(site, visitor), "group_add", kind="main")
-            later(partial(list_segments, site.workspace), partial(_list, site, visitor))
+            later(partial(_find, site), partial(_list, site, visitor))
         if gone and visitor.may_manage:
             offer_undo(_("The segment '{name}' is deleted.", name=gone), partial(_put_back, site, visitor, deleted))
+
+
+def _find(site: Site) -> list[Found]:
+    sizes = sizes_over_time(site.workspace)
+    return [{**each, "sizes": sizes.get(each["id"], [])} for each in list_segments(site.workspace)]
 
 
 def _list(site: Site, visitor: Visitor, found: list[Found]) -> None:
@@ -55,6 +61,7 @@ def _list(site: Site, visitor: Visitor, found: list[Found]) -> None:
             [
                 Column(_("Name"), _name, lambda row: row["name"].casefold()),
                 Column(_("People"), lambda row: text(count(row["size"]), "span"), lambda row: row["size"], number=True),
+                Column(_("Over time"), lambda row: trend(row["sizes"])),
                 Column(_("Identity"), lambda row: text(row["namespace"], "span"), lambda row: row["namespace"]),
                 Column(_("Counted"), lambda row: text(day(row["as_of"]), "span"), lambda row: row["as_of"]),
             ],
