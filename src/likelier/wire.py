@@ -470,6 +470,81 @@ class Member(Answer):
     id: str
 
 
+class OverlapSide(Answer):
+    """A segment, and how many of its members do not belong to the other one."""
+
+    name: str
+    size: int
+    alone: int
+
+
+class Overlap(Answer):
+    """How many belong to both of two segments."""
+
+    first: OverlapSide
+    second: OverlapSide
+    both: int
+    either: int
+    share_of_first: float | None
+    share_of_second: float | None
+
+
+class Difference(Answer):
+    """Something of which members have another share, mean or count than others."""
+
+    what: str
+    kind: str = Field(examples=["share"])
+    members: float | None
+    others: float | None
+    effect: float | None = Field(description="The difference in standard deviations; null where it has no bound.")
+
+
+class Differences(Answer):
+    """What sets the members of a segment apart."""
+
+    segment: str
+    members: int
+    others: int
+    differences: list[Difference]
+
+
+class HoldOutSide(Answer):
+    """The treated, or those kept back, and between what the rate of their outcomes lies in 95 of 100 cases."""
+
+    people: int
+    outcomes: int
+    rate: float | None
+    low: float | None
+    high: float | None
+
+
+class HoldOutEffect(Answer):
+    """The difference of the two rates with its 95 % interval, and what it would take to see one."""
+
+    difference: float
+    low: float
+    high: float
+    sure: bool = Field(description="Whether chance alone is an unlikely explanation.")
+    people_needed: int | None
+    smallest_visible: float | None
+
+
+class HoldOutReport(Answer):
+    """What acting on a segment did; the effect is null until the outcome window is over."""
+
+    segment: str
+    percent: float
+    outcome: str
+    window_days: int
+    started: dt.datetime
+    ends: dt.datetime
+    complete: bool
+    treated: HoldOutSide
+    kept_back: HoldOutSide
+    effect: HoldOutEffect | None
+    words: list[str]
+
+
 # ---- access --------------------------------------------------------------------------------------------------------
 
 

@@ -101,6 +101,13 @@ def test_every_operation_that_changes_something_is_logged(change, log, app):
     change("patch", f"/segments/{segment['id']}", "/segments/{segment}", json={"description": "x"})
     ((action, before, after),) = log(1)
     assert (action, before, after) == ("segment.edit", {"description": ""}, {"description": "x"})
+    kept = {"percent": 10, "outcome": "did (commerce.purchases.value exists)", "window_days": 30}
+    held = f"/segments/{segment['id']}/hold-out"
+    change("post", held, "/segments/{segment}/hold-out", json=kept)
+    ((action, _, after),) = log(1)
+    assert (action, after) == ("segment.hold_out", kept)
+    change("delete", held, "/segments/{segment}/hold-out")
+    assert log(1)[0][0] == "segment.end_hold_out"
     export = {"name": "files", "segment": segment["id"], "to": "members.jsonl"}
     change("post", "/exports", "/exports", json=export)
     over()

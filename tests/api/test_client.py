@@ -74,6 +74,27 @@ def test_segments_and_tokens(api):
     assert len(list(api.tokens())) == 2
 
 
+def test_segments_are_compared_and_some_of_their_members_kept_back(api):
+    api.create_segment("Active", text="did (eventType exists)")
+    api.create_segment("Nobody", text="did (eventType = 'never')")
+    found = api.overlap("Active", "Nobody")
+    assert (found.first.alone, found.second.size, found.both, found.share_of_second) == (1, 0, 0, None)
+    assert (api.differences("Active").members, api.differences("Active").others) == (1, 0)
+    with pytest.raises(ProblemError, match="Nobody of this segment is kept back") as missing:
+        api.hold_out("Active")
+    assert missing.value.status == 404
+    with pytest.raises(ProblemError, match="does not fit"):
+        api.begin_hold_out("Active", 95, outcome="did (eventType exists)", window_days=30)
+    begun = api.begin_hold_out("Active", 50, outcome="did (eventType exists)", window_days=30)
+    assert (begun.treated.people + begun.kept_back.people, begun.complete, begun.effect) == (1, False, None)
+    assert api.hold_out("Active") == begun
+    with pytest.raises(ProblemError, match="has a hold-out already"):
+        api.begin_hold_out("Active", 50, outcome="did (eventType exists)", window_days=30)
+    api.end_hold_out("Active")
+    with pytest.raises(ProblemError, match="is kept back"):
+        api.hold_out("Active")
+
+
 def test_users(api, client):
     assert api.create_user("eve", "view", "twelve letters").signs_in_with == "a password"
     assert client.post("/sign-in", data={"name": "eve", "password": "twelve letters"}).status_code == 303

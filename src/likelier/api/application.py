@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 
 from likelier.access.provider import provider_of
+from likelier.api.comparisons import comparisons
 from likelier.api.document import document, name_of
 from likelier.api.envelope import Envelope
 from likelier.api.exports import exports
@@ -40,6 +41,7 @@ def make_app(workspace: Workspace) -> FastAPI:
     tell_problems(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=PACKED)
     app.include_router(routes)
+    app.include_router(comparisons)
     app.include_router(exports)
     app.include_router(people)
     app.include_router(privacy)

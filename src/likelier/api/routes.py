@@ -56,7 +56,7 @@ Seed = Annotated[int | None, Query(ge=0, le=2**31 - 1)]
 After = Annotated[int | None, Query(ge=0, le=2**53)]
 
 
-def _storable(keys: dict[str, Any]) -> dict[str, Any]:
+def storable(keys: dict[str, Any]) -> dict[str, Any]:
     """Refuse what no database keeps as text: half characters and the character zero."""
     text = json.dumps(keys)
     if "\\u0000" in text:
@@ -65,7 +65,7 @@ def _storable(keys: dict[str, Any]) -> dict[str, Any]:
     return keys
 
 
-Asked = Annotated[dict[str, Any], Body(), AfterValidator(_storable)]
+Asked = Annotated[dict[str, Any], Body(), AfterValidator(storable)]
 IfMatch = Annotated[
     str | None, Header(alias="if-match", description="The ETag that was read: an edit of anything newer is refused.")
 ]

@@ -200,6 +200,26 @@ class Client:
     def members(self, name: str) -> Iterator[wire.Member]:
         return self._every(wire.Member, f"/segments/{_quoted(name)}/members")
 
+    def overlap(self, name: str, other: str) -> wire.Overlap:
+        """Say how many belong to both of two segments."""
+        return self._get(wire.Overlap, f"/segments/{_quoted(name)}/overlap/{_quoted(other)}")
+
+    def differences(self, name: str) -> wire.Differences:
+        """Say what sets the members apart, the greatest differences first."""
+        return self._get(wire.Differences, f"/segments/{_quoted(name)}/differences")
+
+    def begin_hold_out(self, name: str, percent: float, **outcome: Any) -> wire.HoldOutReport:
+        """Keep back a share of the members; `instance`, or `outcome` and `window_days`, say what to look at."""
+        return self._post(wire.HoldOutReport, f"/segments/{_quoted(name)}/hold-out", {"percent": percent, **outcome})
+
+    def hold_out(self, name: str) -> wire.HoldOutReport:
+        """What acting on the segment did, as far as that can be known."""
+        return self._get(wire.HoldOutReport, f"/segments/{_quoted(name)}/hold-out")
+
+    def end_hold_out(self, name: str) -> None:
+        """Keep nobody back any more."""
+        self._ask("DELETE", f"/segments/{_quoted(name)}/hold-out")
+
     # ---- access ----
 
     def audit(self, **wanted: str | None) -> Iterator[wire.AuditEntry]:

@@ -32,6 +32,8 @@ from likelier.store.segments import HoldOut, Segment, cohort_table
 from likelier.timespan import DAY, after
 
 LEAST, MOST = 1, 90
+LONGEST = 730
+"""Days that an outcome may take."""
 TEXT = pa.string()
 COHORT = pa.schema([("namespace", TEXT), ("id", TEXT), ("kept_back", pa.bool_()), ("cohort", TEXT)])
 
