@@ -26,7 +26,11 @@ from likelier.service.exports import Destination
 from likelier.timespan import parse_moment
 
 TRANSLATED = [code for code in NAMES if code != "en"]
-TEXTS = [message for message in gather() if message.id]
+
+
+@pytest.fixture(scope="module")
+def texts():
+    return [message for message in gather() if message.id]
 
 
 def forms(text):
@@ -38,9 +42,9 @@ def places(text):
 
 
 @pytest.mark.parametrize("code", TRANSLATED)
-def test_no_text_is_missing_and_none_is_left_over(code):
+def test_no_text_is_missing_and_none_is_left_over(code, texts):
     there = {str(message.id): message.string for message in read(code) if message.id}
-    wanted = {str(message.id) for message in TEXTS}
+    wanted = {str(message.id) for message in texts}
     assert sorted(wanted - set(there)) == [], "run python -m likelier.languages.gather, then translate"
     assert sorted(set(there) - wanted) == [], "run python -m likelier.languages.gather"
     assert [each for each, said in there.items() if not all(form.strip() for form in forms(said))] == []

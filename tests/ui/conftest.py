@@ -80,26 +80,39 @@ def wait_for(address, server):
     pytest.fail("the pages were not served")
 
 
+@pytest.fixture(scope="session")
+def remembered(tmp_path_factory):
+    """Where the browser keeps the scripts it has compiled: most of what opening a page would cost."""
+    return tmp_path_factory.mktemp("browser")
+
+
 @pytest.fixture(scope="module")  # an event loop goes round while it is there: no other tests may run meanwhile
-def browser():
+def browser(remembered):
+    """A browser that was here before; who looks is forgotten by :func:`stranger`."""
     expect.set_options(timeout=60_000)
+    options = {"args": ["--no-sandbox", "--disable-gpu"], "reduced_motion": "reduce"}
     with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        opened = driver.chromium.launch_persistent_context(remembered, executable_path=CHROMIUM, **options)
+        opened.set_default_timeout(60_000)
         yield opened
         opened.close()
+
+
+def stranger(browser):
+    """Open a tab of which nobody knows anything."""
+    browser.clear_cookies()
+    return browser.new_page()
 
 
 @pytest.fixture
 def look(browser, served):
     """Open a page; it may not complain."""
-    contexts, trouble = [], []
+    tabs, trouble = [], []
 
-    def open_(path="/", *, who="ann", **options):
-        context = browser.new_context(reduced_motion="reduce", **options)
-        context.set_default_timeout(60_000)
-        contexts.append(context)
-        context.add_cookies([{"name": "who", "value": who, "url": served}])
-        tab = context.new_page()
+    def open_(path="/", *, who="ann"):
+        tab = stranger(browser)
+        tabs.append(tab)
+        browser.add_cookies([{"name": "who", "value": who, "url": served}])
         tab.on("console", lambda message: message.type == "error" and trouble.append(message.text))
         tab.on("pageerror", lambda error: trouble.append(str(error)))
         tab.goto(served + path)
@@ -107,6 +120,6 @@ def look(browser, served):
         return tab
 
     yield open_
-    for context in contexts:
-        context.close()
+    for tab in tabs:
+        tab.close()
     assert trouble == []

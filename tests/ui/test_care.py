@@ -7,7 +7,7 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from tests.ui.conftest import CHROMIUM, alive
+from tests.ui.conftest import CHROMIUM, alive, stranger
 
 from likelier.insights.charts import DARK, LIGHT
 
@@ -54,11 +54,10 @@ def violations_as_seen(tab, *, under_dialog=False):
 
 @pytest.fixture(scope="module")
 def visit(browser, served):
-    context = browser.new_context(reduced_motion="reduce")
-    context.set_default_timeout(60_000)
-    tab = context.new_page()
+    tab = stranger(browser)
 
     def go(path, words):
+        browser.clear_cookies()
         tab.goto(served + path)
         alive(tab)
         expect(tab.get_by_text(words).first).to_be_visible()
@@ -66,7 +65,7 @@ def visit(browser, served):
         return tab
 
     yield go
-    context.close()
+    tab.close()
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -126,7 +125,7 @@ def test_a_segment_is_accessible_from_its_making_to_its_deliveries(visit):
     tab = visit("/segments", "Segments")
     tab.get_by_role("button", name="New segment").first.click()
     tab.get_by_role("button", name="A score").click()
-    expect(tab.get_by_text(re.compile("people, have a score"))).to_be_visible()
+    expect(tab.get_by_text(re.compile("people who have a score"))).to_be_visible()
     assert violations(tab) == []
     tab.get_by_label("Name", exact=True).fill("Looked at with care")
     tab.get_by_role("button", name="Create", exact=True).click()
@@ -177,14 +176,13 @@ def test_every_step_of_the_creation_is_accessible(visit):
 def test_the_sign_in_page_is_accessible(browser):
     from likelier.api.sign_in import PAGE  # noqa: PLC0415 - only its text is wanted
 
-    context = browser.new_context()
-    tab = context.new_page()
+    tab = stranger(browser)
     told = {"refused": "<p role=alert>No.</p>", "provider": '<a href="/">Sign in with Them</a>', "next": "/"}
     for scheme in ("light", "dark"):
         tab.emulate_media(color_scheme=scheme)
         tab.set_content(PAGE.format(code="en", sign_in="Sign in", name="Name", password="Password", **told))
         assert violations_as_seen(tab) == []
-    context.close()
+    tab.close()
 
 
 FOCUSED = """() => {

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 from playwright.sync_api import expect
-from tests.ui.conftest import CHROMIUM, alive, wait_for
+from tests.ui.conftest import CHROMIUM, alive, stranger, wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")]
 
@@ -38,9 +38,7 @@ def begun(tmp_path):
 
 def test_the_first_person_signs_in_with_the_password_that_was_printed(browser, begun):
     address, password = begun
-    context = browser.new_context(reduced_motion="reduce")
-    context.set_default_timeout(60_000)
-    tab = context.new_page()
+    tab = stranger(browser)
     tab.goto(address)
     expect(tab).to_have_title("Sign in - likelier")
     expect(tab.get_by_label("Name", exact=True)).to_be_focused()
@@ -65,4 +63,4 @@ def test_the_first_person_signs_in_with_the_password_that_was_printed(browser, b
     expect(tab).to_have_title("Sign in - likelier")
     tab.goto(f"{address}/segments")
     expect(tab).to_have_title("Sign in - likelier")
-    context.close()
+    tab.close()

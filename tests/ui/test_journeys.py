@@ -95,7 +95,7 @@ def test_a_segment_is_put_together_and_taken_away(look):
     tab.get_by_label("Name", exact=True).fill("Hot and golden")
     tab.get_by_role("button", name="A score").click()
     expect(
-        tab.get_by_text(re.compile(r'[\d,]+ people, have a score of "Buy" where score is at least 75'))
+        tab.get_by_text(re.compile(r'[\d,]+ people who have a score of "Buy" where score is at least 75'))
     ).to_be_visible()
     tab.get_by_role("button", name="What they did").click()
     fields = tab.get_by_role("combobox", name="Field")
@@ -150,7 +150,7 @@ def test_a_segment_is_made_of_a_range_of_a_factor(look):
     tab.get_by_role("link", name="Buy", exact=True).click()
     tab.locator("button.factor").first.click()
     tab.locator(".drill").get_by_role("button", name="Create segment").click()
-    expect(tab.get_by_text(re.compile(r'people, have ".+" that is a factor of the score of "Buy"'))).to_be_visible()
+    expect(tab.get_by_text(re.compile(r'people who have ".+" that is a factor of the score of "Buy"'))).to_be_visible()
     tab.get_by_label("Name", exact=True).fill("Ranged")  # the factor's name would be English on the French pages
     tab.get_by_role("button", name="Create", exact=True).click()
     expect(tab.get_by_role("heading", name="Members")).to_be_visible()

@@ -7,7 +7,7 @@ import string
 
 import pytest
 from playwright.sync_api import expect
-from tests.ui.conftest import CHROMIUM, alive
+from tests.ui.conftest import CHROMIUM, alive, stranger
 
 from likelier.languages.gather import read
 
@@ -63,17 +63,17 @@ def settled(tab, words):
 @pytest.fixture(scope="module")
 def walk(browser, served, home):
     """Visit pages in French, in one tab."""
-    context = browser.new_context(reduced_motion="reduce", locale="fr-CA")
-    context.set_default_timeout(60_000)
-    tab = context.new_page()
+    tab = stranger(browser)
+    tab.set_extra_http_headers({"Accept-Language": "fr-CA"})
 
     def visit(path):
+        browser.clear_cookies()
         tab.goto(served + path)
         alive(tab)
         return tab
 
     yield visit
-    context.close()
+    tab.close()
 
 
 def test_english_is_told_from_french():

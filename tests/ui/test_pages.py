@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+import httpx
 import pytest
 from playwright.sync_api import expect
-from tests.ui.conftest import CHROMIUM, alive
+from tests.ui.conftest import CHROMIUM, alive, stranger
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")]
 
@@ -17,8 +18,8 @@ bob,not a time,view,a2,
 """
 
 
-def open_insights(look, **options):
-    tab = look("/", **options)
+def open_insights(look):
+    tab = look("/")
     tab.get_by_role("link", name="Buy", exact=True).click()
     expect(tab.get_by_role("heading", name="Buy", exact=True)).to_be_visible()
     alive(tab)
@@ -140,3 +141,38 @@ def test_who_may_only_look_is_offered_nothing_else(look, served):
     tab.goto(served + "/instances/new")
     alive(tab)
     expect(tab.get_by_text("Access restricted")).to_be_visible()
+
+
+@pytest.fixture
+def tab(browser, served):
+    """A tab that may complain, as browsers do of whatever is not there."""
+    tab = stranger(browser)
+    yield tab
+    tab.close()
+
+
+def test_a_place_without_a_page_leads_back(tab, served):
+    tab.goto(f"{served}/instances/of/mine")
+    alive(tab)
+    expect(tab.get_by_role("heading", name="There is no such page")).to_be_visible()
+    tab.get_by_role("button", name="All instances").click()
+    expect(tab.get_by_role("heading", name="Instances", exact=True)).to_be_visible()
+
+
+def test_programs_are_told_of_a_missing_page_as_before(served):
+    answer = httpx.get(f"{served}/assets/none.css", timeout=60)
+    assert answer.status_code == 404
+    assert "There is no such page" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [("page", "This page could not be drawn"), ("place", "Something went wrong"), ("button", "Something went wrong")],
+)
+def test_a_fault_of_ours_is_told_without_its_details(tab, served, at, told):
+    tab.goto(f"{served}/faulty?at={at}")
+    alive(tab)
+    if at == "button":
+        tab.get_by_role("button", name="Fail").click()
+    expect(tab.get_by_text(told).first).to_be_visible()
+    expect(tab.get_by_text("nobody is to read this")).to_have_count(0)

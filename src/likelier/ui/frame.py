@@ -14,7 +14,7 @@ from nicegui import app, context, ui
 from likelier.insights.charts import DARK, LIGHT, Look, Palette, bucket_colours
 from likelier.languages import COOKIE, NAMES
 from likelier.ui.language import _, language
-from likelier.ui.parts import UNDO, block, icon, link, text, tool
+from likelier.ui.parts import UNDO, block, complain, icon, link, text, tool, unexpected
 from likelier.ui.site import Site, Visitor
 
 HERE = Path(__file__).parent
@@ -32,6 +32,7 @@ def page(site: Site, title: str, *, at: str, wide: bool = False) -> Iterator[Vis
     chosen = request.cookies.get(THEME, "auto")
     theme = ui.dark_mode({"dark": True, "light": False}.get(chosen))
     ui.run_javascript(f"live({json.dumps(language().code)})")
+    ui.on_exception(lambda: complain(unexpected()))
     link(_("Skip to the content"), "#content", "skip")
     with block("header", "top"):
         with block("a", "brand", href="/", aria_label="likelier"):

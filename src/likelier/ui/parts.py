@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from asyncio import to_thread
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -135,6 +136,11 @@ def complain(message: str) -> None:
     )
 
 
+def unexpected() -> str:
+    """What is told of a fault of ours, of which a person can do nothing."""
+    return _("Something went wrong that should not have. It is in the log; nothing else was changed.")
+
+
 async def answer_of(work: Callable[[], Answer]) -> Answer | None:
     """Do something in a thread; when it is refused say why, and answer None."""
     try:
@@ -157,6 +163,9 @@ def later(work: Callable[[], Answer], draw: Callable[[Answer], None], *, waiting
             found = await to_thread(work)
         except LikelierError as error:
             found, fault = None, str(error)
+        except Exception:
+            logging.getLogger(__name__).exception("a place of a page was not filled")
+            found, fault = None, unexpected()
         else:
             fault = ""
         if client._deleted:  # noqa: SLF001 - whoever asked has left

@@ -339,7 +339,7 @@ class _Steps:
                 if lacking:
                     text(_("{name}: not in {datasets}", name=name, datasets=", ".join(lacking)), "p", "soft")
             if shared:
-                options = {name: _("{name}: in all of them", name=name) for name in shared}
+                options = {name: _("{name}: in all of them", name=name) if chosen[1:] else name for name in shared}
                 ui.radio(options, value=self._document["namespace"]).bind_value(self._document, "namespace")
             else:
                 text(_("These datasets share no identity: choose others."), "p", "note")

@@ -98,7 +98,7 @@ async def _delete(site: Site, found: Found) -> None:
 def _members(site: Site, visitor: Visitor, found: Found) -> None:
     with card():
         text(_("Who belongs to it"), "h2")
-        text(_("People {rule}.", rule=found["words"]))
+        text(_("People who {rule}.", rule=found["words"]))
         text(found["text"], "pre", "soft")
     with block("div", "two"):
         with card():

@@ -275,7 +275,7 @@ class _Making:
         except LikelierError as error:
             told, refused = said(str(error)), True
         else:
-            told, refused = _("{number} people, {words}.", number=count(found["size"]), words=found["words"]), False
+            told, refused = _("{number} people who {words}.", number=count(found["size"]), words=found["words"]), False
         if mine == self._newest and not self._size.is_deleted:
             self._tell(told, refused=refused)
 
