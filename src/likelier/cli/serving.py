@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 import signal
+import threading
 from functools import partial
+from importlib import import_module
 
 import uvicorn
 from starlette.requests import Request
@@ -38,6 +40,8 @@ def serve(workspace: Workspace, host: str, port: int) -> None:
     write_lines()
     signal.signal(signal.SIGTERM, _leave)
     worker.start()
+    # What counts loads for seconds, for which whoever is first would wait.
+    threading.Thread(target=import_module, args=("likelier.pipeline",), daemon=True, name="load").start()
     try:
         # Told to stop, it takes no more requests, lets those under way end, and sends itself the signal again.
         uvicorn.run(

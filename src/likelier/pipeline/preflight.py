@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from likelier import phrases
 from likelier.activities import codes, reduce
 from likelier.activities.discover import rules_only
 from likelier.activities.reduce import Activities
 from likelier.backend import Engine
+from likelier.datasets import open_dataset
 from likelier.errors import RunError
 from likelier.instance import Instance, Question
 from likelier.lake import Lake
 from likelier.phrases import say
 from likelier.pipeline import asking, days, floors
-from likelier.pipeline.reading import Inputs, Source, bind, calendar_of, measure, sort, stitched
+from likelier.pipeline.drawing import draw
+from likelier.pipeline.reading import Inputs, Instead, Source, about, bind, calendar_of, measure, sort, stitched
+from likelier.readings import Files, Readings, look
 from likelier.windows import Calendar, plan
 
 OUTCOMES = (3, 7, 14, 30, 45, 60, 90, 180)
@@ -26,6 +31,7 @@ LOOKBACKS = (14, 30, 45, 60, 90, 120, 180, 365)
 TRIED_PROFILES = 200_000
 MOST_COMPARED = 2_000_000
 THOUSANDTHS = 1000
+ODD = "odd.json"
 
 
 def preflight(
@@ -36,38 +42,90 @@ def preflight(
     lake: Lake,
     most_events: int | None = None,
     folder: Path | None = None,
+    readings: Readings | None = None,
 ) -> dict[str, Any]:
     """Tell what a run would find. Trains nothing; a missed floor is told, not raised.
 
     The answer holds `windows`, `counts`, `gaps`, `problem` (code, title, message, suggestions; absent when the run can
     go ahead) and `warnings`. With `most_events` people are drawn, with all of their events, so that about so many are
-    looked at; `sampled` is then the part of the people that was, and the counts are scaled up to all. The work is done
-    in a new folder, which is removed again, in `folder` (a cluster's machines share it) or where the system has them.
+    looked at; `sampled` is then the part of the people that was, and the counts are scaled up to all. They are kept in
+    `readings`, for the next question about the same datasets. The work is done in a new folder, which is removed
+    again, in `folder` (a cluster's machines share it) or where the system has them.
     """
     inputs = Inputs(instance, as_of, 0, {})
-    source = bind(inputs, engine, lake)
+    with tempfile.TemporaryDirectory(prefix="likelier-", dir=folder) as work:
+        if most_events is None or instance.stitch:  # who is one person is not known before all links were looked at
+            some: tuple[Instead, float] = {}, 1.0
+        else:
+            datasets = [open_dataset(lake, name) for name in instance.datasets]
+            place = Path(work) / "drawn"
+            some = draw(
+                datasets,
+                instance.namespace,
+                engine,
+                lake,
+                most_events=most_events,
+                folder=place,
+                readings=readings,
+            )
+        return _looked_over(inputs, engine, lake, some, most_events, readings, Path(work))
+
+
+def _looked_over(
+    inputs: Inputs,
+    engine: Engine,
+    lake: Lake,
+    drawn: tuple[Instead, float],
+    most_events: int | None,
+    readings: Readings | None,
+    work: Path,
+) -> dict[str, Any]:
+    instead, part = drawn
+    source = bind(inputs, engine, lake, instead)
     found: dict[str, Any] = {
         "goal_words": source.question.goal.words(),
         "population_words": source.question.population.words(),
-        "as_of": as_of.isoformat(),
+        "as_of": inputs.as_of.isoformat(),
         "warnings": [],
     }
     try:
         extent = measure(source, engine, inputs)
         calendar = calendar_of(inputs, extent, source.question)
-        found |= {"events": extent["events"], "windows": asking.windows_of(calendar), "gaps": extent["gaps"]}
-        few, _ = some_people(source, extent["events"], min(most_events or MOST_COMPARED, MOST_COMPARED))
-        found["odd"] = [*extent["odd"], *days.rows_told(few.events, few.fields, engine)]
+        found |= {"events": round(extent["events"] / part), "windows": asking.windows_of(calendar)}
+        found["gaps"] = extent["gaps"]
+        few, _ = some_people(source, extent["events"], MOST_COMPARED)
+        found["odd"] = [*extent["odd"], *_odd_rows(few, engine, readings if instead else None, work)]
         floors.check_history(calendar)
-        with tempfile.TemporaryDirectory(prefix="likelier-", dir=folder) as work:
-            cut_offs = (*calendar.labelled, calendar.as_of)
-            source = stitched(source, inputs, engine, lake, cut_offs, Path(work) / "persons")
-            part, found["sampled"] = some_people(source, extent["events"], most_events)
-            found |= _count(part, engine, calendar, Path(work), extent["events"], 1 / found["sampled"])
+        cut_offs = (*calendar.labelled, calendar.as_of)
+        source = stitched(source, inputs, engine, lake, cut_offs, work / "persons")
+        if inputs.instance.stitch:
+            source, part = some_people(source, extent["events"], most_events)
+        found["sampled"] = part
+        found |= _count(source, engine, calendar, work / "read", extent["events"], 1 / part)
     except RunError as error:
         found["problem"] = told(error)
     found["warnings"] = warnings(found)
     return found
+
+
+def _odd_rows(source: Source, engine: Engine, readings: Readings | None, work: Path) -> list[str]:
+    """Say what is odd about the rows; of people who were drawn this is said once, whatever is asked about them."""
+    if readings is None:
+        return list(days.rows_told(source.events, source.fields, engine))
+
+    def read(_: Files, out: Path) -> None:
+        out.mkdir(parents=True)
+        said = days.rows_told(source.events, source.fields, engine)
+        (out / ODD).write_text(json.dumps([phrases.dump(each) for each in said]))
+
+    # The rows of all files together are odd, or not: nothing is known of some of them.
+    words = look("odd rows", *about(source), sorted(source.files))
+    place = readings.of(words, source.files, read, _never, work / "odd")
+    return [phrases.load(each) for each in json.loads((place / ODD).read_text())]
+
+
+def _never(*_: Path) -> None:
+    raise AssertionError("Of these files all were read at once.")
 
 
 def told(error: RunError) -> dict[str, Any]:

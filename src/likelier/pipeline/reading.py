@@ -98,10 +98,14 @@ class Source:
         return self if files is None or self.among is None else self.among(files)
 
 
-def bind(inputs: Inputs, engine: Engine, lake: Lake) -> Source:
+Instead = Mapping[str, Sequence[str]]
+"""Files that are read in place of those of a dataset."""
+
+
+def bind(inputs: Inputs, engine: Engine, lake: Lake, instead: Instead | None = None) -> Source:
     """Open the instance's datasets at their versions and bind its names to their fields."""
     datasets = [open_dataset(lake, name, inputs.versions.get(name)) for name in inputs.instance.datasets]
-    files = {dataset.name: lake.files(dataset.table, dataset.version) for dataset in datasets}
+    files = {dataset.name: lake.files(dataset.table, dataset.version) for dataset in datasets} | dict(instead or {})
     schemas = {dataset.name: lake.schema(dataset.table, dataset.version) for dataset in datasets}
 
     def bound(some: Files | None, before: dt.datetime) -> Source:

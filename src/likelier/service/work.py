@@ -7,16 +7,20 @@ The pipeline loads the model libraries, which takes seconds, so it is loaded whe
 from __future__ import annotations
 
 import datetime as dt
+import tempfile
 import time
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
+from likelier.datasets import open_dataset
 from likelier.errors import UsageError
 from likelier.instance import Instance
 from likelier.phrases import say
+from likelier.readings import Readings
 from likelier.runs.execute import Bench, carry_on
 from likelier.runs.execute import read_ahead as share_reading
 from likelier.runs.records import LeaseLostError, Run, Watch
@@ -37,15 +41,42 @@ from likelier.timespan import next_midnight
 def check_instance(
     workspace: Workspace, instance: Instance, as_of: dt.datetime | None, *, most_events: int | None = None
 ) -> dict[str, Any]:
-    """Count what a run would find, and train nothing; `most_events` draws people so that an answer comes at once."""
+    """Count what a run would find, and train nothing.
+
+    `most_events` draws people, who are kept, so that an answer comes at once.
+    """
     from likelier import pipeline
     from likelier.service.outcomes import room
 
     with workspace.chosen_engine() as engine, room(workspace) as folder:
         moment = as_of or next_midnight(pipeline.newest_event(engine, workspace.lake, instance.datasets))
         return pipeline.preflight(
-            instance, moment, engine=engine, lake=workspace.lake, most_events=most_events, folder=folder
+            instance,
+            moment,
+            engine=engine,
+            lake=workspace.lake,
+            most_events=most_events,
+            folder=folder,
+            readings=kept_readings(workspace),
         )
+
+
+def draw_people(workspace: Workspace, names: Sequence[str], namespace: str, *, most_events: int) -> None:
+    """Draw the people that questions about some datasets are going to be counted with, and keep them."""
+    from likelier.pipeline.drawing import draw
+    from likelier.service.outcomes import room
+
+    readings = kept_readings(workspace)
+    if readings is None:
+        return
+    datasets = [open_dataset(workspace.lake, name) for name in names]
+    with (
+        workspace.chosen_engine() as engine,
+        room(workspace) as shared,
+        tempfile.TemporaryDirectory(prefix="likelier-", dir=shared) as work,
+    ):
+        lake, folder = workspace.lake, Path(work)
+        draw(datasets, namespace, engine, lake, most_events=most_events, folder=folder, readings=readings)
 
 
 def carry_on_here(workspace: Workspace, run: Run, watch: Watch = lambda _: None) -> Run:
@@ -101,8 +132,13 @@ def bench(workspace: Workspace) -> Bench:
         attempts=settings.attempts,
         minimum_auc=settings.minimum_auc,
         plan=partial(plan, workspace),
-        readings=workspace.readings if settings.readings_gb else None,
+        readings=kept_readings(workspace),
     )
+
+
+def kept_readings(workspace: Workspace) -> Readings | None:
+    """Give what runs have read; None where nothing is to be kept."""
+    return workspace.readings if workspace.settings.readings_gb else None
 
 
 def _whole(workspace: Workspace, run: Run) -> Instance:

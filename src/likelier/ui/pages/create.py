@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import threading
 from asyncio import to_thread
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from nicegui import ui
+from nicegui import background_tasks, ui
 from nicegui.element import Element
 
 from likelier.datasets import Dataset
@@ -18,7 +20,7 @@ from likelier.service.data import describe_dataset
 from likelier.service.drafts import finish, save_draft
 from likelier.service.overview import Overview, in_words, overview
 from likelier.service.suggest import Choices, choices, common_values, datasets_to_choose
-from likelier.service.work import check_instance
+from likelier.service.work import check_instance, draw_people
 from likelier.ui import frame
 from likelier.ui.builder import Builder, complete, new_event
 from likelier.ui.language import _, count
@@ -30,7 +32,7 @@ from likelier.ui.parts import action, answer_of, block, card, complain, empty, h
 from likelier.ui.site import Site, Visitor, address
 
 SETTLED_SECONDS = 0.7
-LOOKED_AT = 1_000_000  # events: more than these, of some of the people, would not be counted within two seconds
+LOOKED_AT = 500_000  # events: more than these, of some of the people, would not be counted within two seconds
 Document = dict[str, Any]
 
 
@@ -93,6 +95,7 @@ class _Steps:
         self._document = copy.deepcopy({**blank(), **(found.asked if found else {})})
         self._known, self._step = known, 0
         self._suggested: dict[str, list[str]] = {}
+        self._counting = threading.Lock()
         self._choices = Choices({}, {}, (), has_events=False)
         with block("div"):
             with block("nav", "crumbs", aria_label=_("Where you are")):
@@ -159,6 +162,7 @@ class _Steps:
             if found is None:
                 return
             self._choices = found
+            background_tasks.create(to_thread(self._draw), name="people are drawn")
         await self._keep()
         self._step = step
         self._show()
@@ -193,8 +197,15 @@ class _Steps:
     def _asked(self) -> Instance:
         return make_instance(asked_of(self._document), say("the instance"))
 
+    def _draw(self) -> None:
+        """Begin with what takes longest while the question is being written."""
+        with self._counting, suppress(LikelierError):  # what is amiss is told when it is counted
+            document = self._document
+            draw_people(self._site.workspace, document["datasets"], document["namespace"], most_events=LOOKED_AT)
+
     def _check(self, instance: Instance) -> Document:
-        return check_instance(self._site.workspace, instance, None, most_events=LOOKED_AT)
+        with self._counting:
+            return check_instance(self._site.workspace, instance, None, most_events=LOOKED_AT)
 
     async def _keep(self) -> None:
         """Keep the draft; an instance that is edited is only changed at the end."""
