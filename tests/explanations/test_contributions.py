@@ -43,6 +43,13 @@ def test_they_add_up_to_the_prediction(data):
     np.testing.assert_allclose(told, log_odds(learnt, matrix), atol=1e-9)
 
 
+def test_they_are_the_same_whoever_else_is_asked_about(data):
+    matrix, labels = data
+    reasons = Reasons.of(fit(matrix, labels, seed=1), np.arange(COLUMNS) % 5)
+    together, some = reasons.contributions(matrix), np.arange(0, len(matrix), 400)
+    np.testing.assert_array_equal(together[some], np.concatenate([reasons.contributions(matrix[[k]]) for k in some]))
+
+
 def test_factors_hold_what_their_features_add(data):
     matrix, labels = data
     learnt = fit(matrix, labels, seed=1)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from likelier.model.curves import Curves, fit_curves
+from likelier.model.curves import Curves, fit_curves, read_off
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +53,17 @@ def test_they_survive_the_way_to_a_file_and_back(people):
     curves = fit_curves(matrix, labels)
     again = Curves.from_json(json.loads(json.dumps(curves.to_json())))
     np.testing.assert_array_equal(again.log_odds(matrix), curves.log_odds(matrix))
+
+
+def test_heights_are_read_off_as_numpy_interpolates_to_the_last_bit():
+    rng = np.random.default_rng(2)
+    knots = np.sort(np.round(rng.exponential(3, (4, 65)), 1), axis=1)  # some of them repeated
+    heights = rng.normal(size=knots.shape)
+    matrix = rng.exponential(3, (700, 4)).astype(np.float32)
+    matrix[:65] = knots.T  # on a knot, below the first, above the last
+    matrix[65:67] = [[-1.0], [1e9]]
+    expected = np.stack([np.interp(matrix[:, k], knots[k], heights[k]) for k in range(4)], axis=1)
+    np.testing.assert_array_equal(read_off(matrix, knots, heights), expected)
+    np.testing.assert_array_equal(read_off(matrix[::3], knots, heights), expected[::3])
+    matrix[5] = np.nan
+    assert read_off(matrix, knots, heights)[5].tolist() == [0, 0, 0, 0]

@@ -18,6 +18,7 @@ STRONGEST = 10
 HIGH, MEDIUM = 0.5, 0.15  # log-odds: odds times 1.65 and 1.16 (or divided)
 NEGLIGIBLE = 1e-9
 SMALLEST, UNSURE = 1e-9, 1e-6
+POWERS = 10.0 ** np.arange(12)
 OTHER = "other"
 AGES = {Kind.LAST, Kind.FIRST, Kind.NTH}
 HARD_TO_PICTURE = {Kind.DECAY, Kind.NTH, Kind.DAYS, Kind.GAP_SPREAD, Kind.RATE, Kind.ALIVE}
@@ -68,9 +69,10 @@ def as_told(values: np.ndarray) -> np.ndarray:
     [3.0, 3.0, 1234.5, 0.031]
     """
     size = np.abs(values)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        small = np.where((size > SMALLEST) & (size < 1), 1 - np.floor(np.log10(size)), 1.0)
-    scale = 10.0 ** np.where(size >= 100, 0.0, small)
+    digits = np.where(size >= 100, 0, 1)
+    small = np.flatnonzero((size > SMALLEST) & (size < 1))
+    digits[small] = 1 - np.floor(np.log10(size[small]))
+    scale = POWERS[digits]
     scaled = values * scale
     # Between two texts, and where there is none, the number itself says what is written.
     sure = (size > SMALLEST) & (np.abs(scaled - np.floor(scaled) - 0.5) > UNSURE)
