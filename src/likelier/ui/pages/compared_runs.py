@@ -73,7 +73,12 @@ def _bucket(bucket: str, page: Page) -> str:
         return "–"
     expected = (page.scores.get("expected") or {}).get(bucket)
     share = charts.share(page.scores[bucket], page.scored)
-    return f"{count(page.scores[bucket])} ({_(share)}) · {_(charts.percent(expected))}"
+    return _(
+        "{number} ({share}), expected {rate}",
+        number=count(page.scores[bucket]),
+        share=_(share),
+        rate=_(charts.percent(expected)),
+    )
 
 
 def _auc(page: Page) -> str:
