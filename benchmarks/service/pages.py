@@ -6,7 +6,8 @@ program that was cut off goes on.
 
 Then opens every page and tab, first one after the other, then as several people do who each open one every few seconds.
 A page counts from the request until the last of its places is filled: what is drawn later is waited for. It is the
-server's time, in its own process, without network and browser.
+server's time, in its own process, without network and browser. At last a question is changed and counted, as is done
+beside the builder of goals.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from importlib import import_module
 from pathlib import Path
 
 import httpx
@@ -32,17 +34,20 @@ from served import quantiles
 
 from likelier import scores
 from likelier.datasets import list_datasets
+from likelier.instance import make_instance
 from likelier.profiles.published import publish_scores
 from likelier.runs.execute import append_scores
 from likelier.service.demo import demo_instances, fill_shop, run_demo
 from likelier.service.instances import whole_instance
 from likelier.service.reports import insights_of
 from likelier.service.segments import Wanted, create_segment
+from likelier.service.work import check_instance
 from likelier.service.workspace import open_workspace
 from likelier.settings import read_settings
 from likelier.store import instances as stored
 from likelier.store.runs import Ledger
 from likelier.ui.mount import mount
+from likelier.ui.pages.create import LOOKED_AT as LOOKED_AT_EVENTS
 
 INSTANCES = 2
 INSIGHTS = "insights.json"
@@ -63,6 +68,7 @@ def main():
     with open_workspace(read_settings({}, home=chosen.folder / "home")) as workspace:
         in_steps(chosen.folder, steps(workspace, chosen))
         asyncio.run(measured(workspace, chosen))
+        count_while_writing(workspace)
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
 
 
@@ -113,6 +119,7 @@ def asked(workspace, run):
 
 
 async def measured(workspace, chosen):
+    import_module("likelier.pipeline")  # as a server does beside its first requests
     app = FastAPI()
     mount(app, workspace, begin=lambda _: None)
     transport = httpx.ASGITransport(app=app)
@@ -132,6 +139,20 @@ async def measured(workspace, chosen):
         print(
             "{:28} {:6.0f} {:6.0f} {:6.0f}".format(name, *(1e3 * each for each in (*quantiles(spent)[:2], max(spent))))
         )
+
+
+def count_while_writing(workspace):
+    """Have counted what a run would find, for one question after the other, as beside the builder of goals."""
+    workspace.readings.forget()
+    goal = [{"conditions": [{"field": "commerce.purchases.value", "operator": "exists"}]}]
+    print("counts beside the builder, ms (processor)")
+    for days in (30, 14, 7, 60):
+        question = {"name": "Buy", "propensity_type": "conversion", "datasets": ["shop"], "namespace": "CRMID"}
+        instance = make_instance(question | {"goal": {"window_days": days, "events": goal}}, "the question")
+        began, busy = time.perf_counter(), time.process_time()
+        found = check_instance(workspace, instance, None, most_events=LOOKED_AT_EVENTS)
+        spent = 1e3 * (time.perf_counter() - began), 1e3 * (time.process_time() - busy)
+        print("{:3} days, {:.1%} of the people {:9.0f} ({:.0f})".format(days, found["sampled"], *spent), flush=True)
 
 
 def pages_of(workspace, chosen):
