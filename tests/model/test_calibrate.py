@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 
-from likelier.model.calibrate import LEFT, Calibration, drift, lasting_shift, learn, log_loss
+from likelier.model.calibrate import LEFT, Calibration, drift, lasting_shift, learn, learn_on, log_loss
 
 
 def drawn(seed, rows=20_000, bend=lambda raw: raw):
@@ -31,6 +31,47 @@ def test_it_bends_where_a_model_is_not_sure_enough_and_stays_where_it_is():
     few = raw < -3.5
     excess = [float(said.mean() - labels[few].mean()) for said in (expit(raw[few]), found.probability(raw[few]))]
     assert 0 <= excess[1] < excess[0] / 3
+
+
+def test_what_was_learnt_follows_what_comes_and_stays_where_that_says_nothing_else():
+    before = learn(*drawn(5))
+    raw, labels = drawn(6, bend=low_end)
+    asked = logit(np.array([0.02, 0.2, 0.4]))
+    after = learn_on(before, raw, labels)
+    np.testing.assert_allclose(after.probability(asked), expit(low_end(asked)), rtol=0.35)
+    assert after.knots == before.knots
+    again = learn_on(after, raw, labels)
+    np.testing.assert_allclose(again.corrected(asked), after.corrected(asked), atol=0.15)
+
+
+def test_a_handful_of_outcomes_hardly_moves_it_whatever_slope_it_had():
+    before = Calibration((1.3,), level=0.4, shift=0.2)
+    raw, labels = drawn(7, rows=40)
+    asked = np.linspace(-4, 0, 5)
+    after = learn_on(before, raw, labels, shared=3)
+    np.testing.assert_allclose(after.corrected(asked), 0.4 + 1.3 * asked, atol=0.35)
+    assert after.shift == 0.0
+
+
+def test_the_fit_of_what_has_come_is_where_its_penalised_likelihood_is_greatest():
+    """Against a plain search over level and one slope that may not bend, which few rows and one knot leave to it."""
+    raw, labels = np.repeat([-3.0, -1.0], [90, 30]), np.concatenate([np.arange(90) < 9, np.arange(30) < 3])
+    before = Calibration((1.0, 1.0), (0.0,))
+    found = learn_on(before, raw, labels)
+
+    def loss(level, slope):
+        p = expit(level + slope * raw)
+        middle = np.average(raw, weights=expit(raw) * expit(-raw))
+        likely = np.where(labels, np.log(p), np.log(1 - p)).sum()
+        away = slope - 1
+        # The other slope is asked about nobody: it goes as far as its two penalties balance.
+        other = 2.0 / 2.2 * away
+        moved = (level + middle * away) ** 2 / (2 * LEFT**2)
+        return -likely + moved + 0.2 * (away**2 + other**2) + 2.0 * (away - other) ** 2
+
+    grid = [(loss(a, b), a, b) for a in np.linspace(-2.5, 1, 141) for b in np.linspace(0.2, 2, 145)]
+    _, level, slope = min(grid)
+    np.testing.assert_allclose(found.corrected(raw[[0, -1]]), level + slope * raw[[0, -1]], atol=0.05)
 
 
 def test_a_model_that_is_right_is_left_nearly_alone():

@@ -70,6 +70,15 @@ def test_a_kept_model_is_the_same_and_scores_those_of_today(first, kept):
     assert set(scores(kept[0])["score_date"].to_pylist()) == {shop.AS_OF}
 
 
+def test_its_probabilities_follow_what_came_since_it_was_made_and_count_nothing_twice(lake, first, kept, tmp_path):
+    """Two outcome windows have closed since; a run after one that kept it begins from what it was at first."""
+    made, now = (artifact.load(run[0] / "train") for run in (first, kept))
+    assert (made.as_made, now.as_made) == (None, made.calibration)
+    assert now.calibration.slopes != made.calibration.slopes
+    run(lake, tmp_path / "next", shop.AS_OF, Champion(EARLIER, due=False), kept[0])
+    assert scores_file(tmp_path / "next").read_bytes() == scores_file(kept[0]).read_bytes()
+
+
 def test_it_is_judged_where_it_had_learnt_nothing_yet(kept):
     """The judge cut-off lies two weeks after all that it learnt from; who bought then is counted by a loop."""
     trained = kept[1]["train"]

@@ -18,7 +18,10 @@ from likelier.model.train import Learnt
 
 @dataclass(frozen=True)
 class Model:
-    """Reads activities by `codebook`, makes `features` of them, and turns these into probabilities."""
+    """Reads activities by `codebook`, makes `features` of them, and turns these into probabilities.
+
+    Where it is kept, `calibration` follows what comes true; `as_made` is what it was before that.
+    """
 
     learnt: Learnt
     codebook: Codebook
@@ -26,6 +29,7 @@ class Model:
     calibration: Calibration
     strength: tuple[float, ...]  # mean absolute contribution of each feature in training
     sooner: tuple[Sooner, ...] = ()  # shorter outcome windows, shortest first
+    as_made: Calibration | None = None
 
 
 def save(model: Model, folder: Path) -> None:
@@ -38,6 +42,7 @@ def save(model: Model, folder: Path) -> None:
         (folder / f"trees-{one.days}.txt").write_text(one.trees.model_to_string())
     rest = {
         "calibration": asdict(model.calibration),
+        "as_made": asdict(model.as_made) if model.as_made else None,
         "strength": list(model.strength),
         "sooner": [
             {"days": one.days, "level": one.level, "slope": one.slope, "calibration": asdict(one.calibration)}
@@ -68,4 +73,5 @@ def load(folder: Path) -> Model:
             )
             for one in rest.get("sooner", ())  # models of before there were several windows have none
         ),
+        Calibration.from_json(rest["as_made"]) if rest.get("as_made") else None,
     )

@@ -23,7 +23,7 @@ from likelier.activities.reduce import load
 from likelier.activities.traits import load_traits
 from likelier.errors import RunError
 from likelier.insights.estimate import trust
-from likelier.model import artifact
+from likelier.model import artifact, calibrate
 from likelier.model.calibrate import LEFT, Calibration
 from likelier.model.evaluate import POOR_AUC, auc, metrics
 from likelier.model.train import log_odds
@@ -36,6 +36,7 @@ from likelier.windows import CUT_OFFS_PER_WINDOW, Calendar, Row
 
 SURE = float(norm.ppf(0.99))
 SAID = "said.json"
+MOST_FOLLOWED_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -74,18 +75,29 @@ class Kept:
     def raw(self, rows: Row) -> np.ndarray:
         return log_odds(self.model.learnt, self.past.matrix(rows))
 
-    def levelled(self, cut_offs: tuple[Any, ...]) -> Calibration:
-        """Give its correction with the level that the last outcome window of some cut-offs foretells."""
-        examples = self.past.examples(cut_offs, MOST_TRAINING_ROWS)
+    def corrected(self, closed: tuple[Any, ...]) -> Calibration:
+        """Give its correction as the outcome windows of some cut-offs have it, with the level that the last foretells.
+
+        It is learnt anew each time, of all windows since the model was made, which had no part in it.
+        """
+        correction, since = self.as_made, [each for each in closed if each >= self.champion.as_of]
+        told = self.past.examples(since, MOST_FOLLOWED_ROWS)
+        if told.tells_apart:
+            correction = calibrate.learn_on(correction, self.raw(told.rows), told.labels, shared=CUT_OFFS_PER_WINDOW)
+        examples = self.past.examples(closed, MOST_TRAINING_ROWS)
         latest = np.unique(examples.rows.cut_off)[-CUT_OFFS_PER_WINDOW:]
         some = examples.where(np.isin(examples.rows.cut_off, latest))
-        shift = learning.shift(self.model.learnt, self.model.calibration, some, self.past.matrix(some.rows))
-        return replace(self.model.calibration, shift=shift)
+        shift = learning.shift(self.model.learnt, correction, some, self.past.matrix(some.rows))
+        return replace(correction, shift=shift)
+
+    @property
+    def as_made(self) -> Calibration:
+        return self.model.as_made or self.model.calibration
 
     def asked(self, people: Examples) -> np.ndarray:
         """Ask it about people at the judge cut-off, with what could be known of their level by then."""
         closed = tuple(each for each in self.calendar.labelled if each + self.window <= self.calendar.judge)
-        calibration = self.levelled(closed) if closed else self.model.calibration
+        calibration = self.corrected(closed) if closed else self.as_made
         return calibration.probability(self.raw(people.rows))
 
     def judged(self, people: Examples, probability: np.ndarray) -> dict[str, Any]:
@@ -115,8 +127,8 @@ class Kept:
 
     def leave(self, out: Path) -> dict[str, Any]:
         """Leave it in a folder as it is used now; say what was said of it."""
-        calibration = self.levelled(self.calendar.labelled)
-        artifact.save(replace(self.model, calibration=calibration), out)
+        calibration = self.corrected(self.calendar.labelled)
+        artifact.save(replace(self.model, calibration=calibration, as_made=self.as_made), out)
         told = {key: value for key, value in self.said.items() if key != "champion"}
         return {**told, "calibrated": calibration.words}
 
