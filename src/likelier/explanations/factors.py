@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -76,9 +77,10 @@ def as_told(values: np.ndarray) -> np.ndarray:
     scaled = values * scale
     # Between two texts, and where there is none, the number itself says what is written.
     sure = (size > SMALLEST) & (np.abs(scaled - np.floor(scaled) - 0.5) > UNSURE)
-    return np.where(sure, np.rint(scaled) / scale, values)
+    return np.where(sure, np.rint(scaled) / scale, values) + 0.0  # no zero is written with a minus
 
 
+@lru_cache(1 << 16)
 def readable(value: float) -> str:
     """Write a number in as few digits as tell it.
 

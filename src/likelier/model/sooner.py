@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from likelier.model.calibrate import Calibration
-from likelier.model.train import Booster, parameters
+from likelier.model.train import PARAMETERS, Booster
 
 ROUNDS = 100
 FASTER = {"learning_rate": 0.06}
@@ -52,7 +52,7 @@ def fit_sooner(days: int, main: np.ndarray, matrix: np.ndarray, labels: np.ndarr
     line = LogisticRegression(C=1.0).fit(main[:, None], labels)
     slope = max(float(line.coef_[0, 0]), WEAKEST)
     level = float(line.intercept_[0])
-    asked = parameters(len(matrix)) | FASTER
+    asked = PARAMETERS | FASTER
     data = lgb.Dataset(matrix, labels.astype(np.float32), init_score=level + slope * main, params=asked)
     trees = lgb.train({**asked, "seed": seed}, data, num_boost_round=ROUNDS)
     return Sooner(days, level, slope, trees, Calibration())

@@ -16,7 +16,7 @@ from lightgbm import Booster
 
 from likelier.model.curves import Curves, fit_curves
 
-__all__ = ["Booster", "Learnt", "blended", "fit", "fit_trees", "log_odds", "parameters", "used_features"]
+__all__ = ["PARAMETERS", "Booster", "Learnt", "blended", "fit", "fit_trees", "log_odds", "used_features"]
 
 ROUNDS = 300
 OF_CURVES = 1 / 3  # the part of the curves in the log-odds
@@ -32,11 +32,10 @@ PARAMETERS: dict[str, Any] = {
     "max_bin": 63,
     "bin_construct_sample_cnt": 20_000,
     "deterministic": True,
+    "num_threads": 1,  # of so few rows several wait for each other more than they gain
     "force_col_wise": True,  # row-wise histograms would be built for all features, not for the fraction that is drawn
     "verbose": -1,
 }
-
-WORTH_THREADS = 50_000  # rows; measured on two cores
 
 
 @dataclass(frozen=True)
@@ -54,14 +53,8 @@ def fit(matrix: np.ndarray, labels: np.ndarray, *, seed: int) -> Learnt:
 
 def fit_trees(matrix: np.ndarray, labels: np.ndarray, *, seed: int, rounds: int = ROUNDS) -> Booster:
     """Learn log-odds from a matrix (rows, features; NaN is absent) and boolean labels (rows)."""
-    asked = parameters(len(matrix))
-    data = lgb.Dataset(matrix, labels.astype(np.float32), params=asked, free_raw_data=True)
-    return lgb.train({**asked, "seed": seed}, data, num_boost_round=rounds)
-
-
-def parameters(rows: int) -> dict[str, Any]:
-    """Give the settings of the trees; of few rows one thread learns sooner than several that wait for each other."""
-    return {**PARAMETERS, "num_threads": 1} if rows < WORTH_THREADS else PARAMETERS
+    data = lgb.Dataset(matrix, labels.astype(np.float32), params=PARAMETERS, free_raw_data=True)
+    return lgb.train({**PARAMETERS, "seed": seed}, data, num_boost_round=rounds)
 
 
 def used_features(booster: Booster) -> np.ndarray:
