@@ -145,13 +145,9 @@ def roll_back(name: InstanceName, home: Home = None, json: Json = False) -> None
 
 def _to_their_ends(workspace: Workspace, begun: Sequence[Run], *, json: bool) -> None:
     from likelier.service import runs as running
-    from likelier.service import work
 
     with _cancelled_together(workspace, begun):
-        if len(begun) > 1:
-            with run_bar() as watch:
-                work.read_ahead(workspace, begun, watch)
-        answers = [_to_its_end(workspace, run, quiet=json) for run in begun]
+        answers = _each_to_its_end(workspace, begun, quiet=json)
     if json:
         told = [{**running.details(run), "insights": insights} for run, insights in answers]
         print_json(told if len(told) > 1 else told[0])
@@ -173,6 +169,17 @@ def _cancelled_together(workspace: Workspace, begun: Sequence[Run]) -> Iterator[
             if run.state.active:
                 running.cancel_run(workspace, person_at_the_keyboard(), run)
         raise
+
+
+def _each_to_its_end(workspace: Workspace, begun: Sequence[Run], *, quiet: bool) -> list[tuple[Run, Any]]:
+    from likelier.service import work
+
+    if len(begun) == 1:
+        return [_to_its_end(workspace, begun[0], quiet=quiet)]
+    with workspace.engine_in_common() as sharing:
+        with run_bar() as watch:
+            work.read_ahead(sharing, begun, watch)
+        return [_to_its_end(sharing, run, quiet=quiet) for run in begun]
 
 
 def _to_its_end(workspace: Workspace, begun: Run, *, quiet: bool) -> tuple[Run, Any]:

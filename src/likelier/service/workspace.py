@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from likelier.lake import Lake
@@ -39,6 +39,8 @@ class Workspace:
     lake: Lake
     clock: Callable[[], dt.datetime] = now
     new_id: Callable[[], str] = new_id
+    at_hand: Engine | None = None
+    """The engine that is open already; None: one is opened for whoever needs one."""
 
     def engine(self) -> DuckDB:
         from likelier.backend import DuckDB  # noqa: PLC0415 - much that is looked at needs no engine, which is slow to load
@@ -51,10 +53,20 @@ class Workspace:
         return Readings(self.settings.readings, int(self.settings.readings_gb * GB))
 
     def chosen_engine(self) -> AbstractContextManager[Engine]:
-        """Open the engine that the settings name, for what reads every event."""
+        """Open the engine that the settings name, for what reads every event; one at hand stays open."""
+        if self.at_hand is not None:
+            return nullcontext(self.at_hand)
         if self.settings.engine is EngineName.SPARK:
             return spark(self.settings.spark)
         return self.engine()
+
+    @contextmanager
+    def engine_in_common(self) -> Iterator[Workspace]:
+        """Open one engine for several runs: what they ask alike of the same files is answered once."""
+        from likelier.backend import Remembering  # noqa: PLC0415 - as above
+
+        with self.chosen_engine() as engine:
+            yield replace(self, at_hand=Remembering(engine))
 
 
 def spark(master: str) -> AbstractContextManager[Engine]:
