@@ -207,6 +207,8 @@ def test_the_log_is_filtered_and_paged(store):
             record(connection, Actor(f"a{number % 5}"), "run.start", thing, now=NOW + number * MINUTE)
         assert len(audit.page(connection, audit.Filter(actor="a1"))) == 5
         assert len(audit.page(connection, audit.Filter(object_type="run", object_id="i1"))) == 4
+        assert len(audit.page(connection, audit.Filter(words="A1"))) == 5
+        assert audit.page(connection, audit.Filter(words="a_")) == []
         since, until = NOW + 3 * MINUTE, NOW + 7 * MINUTE
         assert len(audit.page(connection, audit.Filter(since=since, until=until))) == 4
         everything = list(audit.every(connection, audit.Filter(), size=10))

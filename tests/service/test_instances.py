@@ -150,6 +150,7 @@ def test_a_draft_may_be_incomplete_and_grows(workspace, ann, ask):
     with pytest.raises(InstanceError, match="datasets is missing"):
         finish_draft(workspace, ann, draft.id)
     grown = save_draft(workspace, ann, draft.id, ask(name="Leave", propensity_type="churn"), was=1)
+    assert save_draft(workspace, ann, draft.id, ask(name="Leave", propensity_type="churn")).revision == grown.revision
     assert (grown.name, grown.status, grown.revision) == ("Leave", Status.DRAFT, 2)
     finished, run = finish_draft(workspace, ann, draft.id, was=2)
     assert (finished.status, finished.version, finished.draft) == (Status.ENABLED, 1, None)

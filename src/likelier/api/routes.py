@@ -484,9 +484,10 @@ def _wanted(
     object_id: str | None = None,
     since: str | None = None,
     until: str | None = None,
+    words: str | None = None,
 ) -> audit.Filter:
     moments = {key: parse_moment(text) if text else None for key, text in (("since", since), ("until", until))}
-    return audit.Filter(actor, action, object_type, object_id, **moments)
+    return audit.Filter(actor, action, object_type, object_id, words=words, **moments)
 
 
 Wanted = Annotated[audit.Filter, Depends(_wanted)]

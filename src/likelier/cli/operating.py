@@ -92,6 +92,7 @@ def audit(
     action: Annotated[str | None, typer.Option(help="Only this, such as scores.export.")] = None,
     since: Annotated[str | None, typer.Option(metavar="DATE", help="From this moment on.")] = None,
     until: Annotated[str | None, typer.Option(metavar="DATE", help="Before this moment.")] = None,
+    words: Annotated[str | None, typer.Option(help="Only where this stands in who did what to which object.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many are shown; a file gets them all.")] = 50,
     home: Home = None,
     json: Json = False,
@@ -102,7 +103,7 @@ def audit(
     from likelier.store import audit as log
 
     begin, end = (parse_moment(text) if text else None for text in (since, until))
-    wanted = log.Filter(actor=actor, action=action, since=begin, until=end)
+    wanted = log.Filter(actor=actor, action=action, since=begin, until=end, words=words)
     with opened(home) as workspace:
         if output:
             form = output.suffix.lower().removeprefix(".")

@@ -46,13 +46,15 @@ def create_draft(workspace: Workspace, actor: Actor, document: Mapping[str, Any]
 def save_draft(
     workspace: Workspace, actor: Actor, draft_id: str | None, document: Mapping[str, Any], *, was: int | None = None
 ) -> stored.Instance:
-    """Keep a draft in the place of what it was; a new one without an id."""
+    """Keep a draft in the place of what it was, unless it is the same; a new one without an id."""
     if draft_id is None:
         return create_draft(workspace, actor, document)
     with workspace.store.write() as connection:
         found = read_at(connection, draft_id, was)
         _refuse_finished(found)
         name = _name(connection, document, found)
+        if (name, dict(document)) == (found.name, found.draft):
+            return found
         changed = replace(found, name=name, draft=dict(document), **next_revision(found, workspace))
         stored.edit(connection, changed, was=found.revision)
         before, after = found.draft or {}, changed.draft or {}

@@ -31,7 +31,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which entries are wanted; None: any."""
+    """Which entries are wanted; None: any. `words` stand anywhere in who did what to which object."""
 
     actor: str | None = None
     action: str | None = None
@@ -39,6 +39,7 @@ class Filter:
     object_id: str | None = None
     since: dt.datetime | None = None
     until: dt.datetime | None = None
+    words: str | None = None
 
 
 def add(connection: Connection, entry: Entry) -> None:
@@ -65,6 +66,9 @@ def _conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
     for name in ("actor", "action", "object_type", "object_id"):
         if (value := getattr(wanted, name)) is not None:
             yield audit.c[name] == value
+    if wanted.words:
+        told = (audit.c.actor, audit.c.action, audit.c.object_name)
+        yield sa.or_(*(column.icontains(wanted.words, autoescape=True) for column in told))
     if wanted.since is not None:
         yield audit.c.at >= wanted.since
     if wanted.until is not None:

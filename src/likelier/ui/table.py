@@ -60,11 +60,12 @@ class Table(Generic[Row]):
         self._identity = identity
         self._rows: list[Row] = []
         self._lines: list[_Line[Row]] = []
+        self._drawn = False
         self._place = block("div", "table-place")
 
     def show(self, rows: Sequence[Row]) -> None:
         """Show other rows, in the order chosen; of the same rows only what has changed is drawn."""
-        had = len(self._rows)
+        had = len(self._rows) if self._drawn else -1
         self._rows = list(rows)
         self._page = min(self._page, max(0, (len(self._rows) - 1) // self._size))
         coming = self._on_page()
@@ -90,7 +91,7 @@ class Table(Generic[Row]):
 
     def _draw(self) -> None:
         self._place.clear()
-        self._lines = []
+        self._lines, self._drawn = [], True
         with self._place:
             if not self._rows:
                 text(self._nothing or _("Nothing to show."), "p", "nothing soft")
