@@ -1,6 +1,6 @@
 """What a full run costs at size, a stage at a time, against the least that anybody would need: the floor.
 
-python benchmarks/scale/floor.py --profiles 100000 --folder DIR [--keep]
+python benchmarks/scale/floor.py --profiles 100000 --folder DIR [--keep] [--no-floor]
 python benchmarks/scale/floor.py --picture
 
 Makes events (about 30 a profile), ingests them, and does the stages of a run, each in a process of its own whose
@@ -8,7 +8,7 @@ seconds, peak memory and bytes read are told. Then the floor, in the same way: a
 feature columns (`floor_query.py`) for as many training rows and for everybody who is scored, then LightGBM's own train
 and predict with the same settings: no choice of features, no judging, no calibration, no reasons. What was measured is
 kept in DIR, so that a program that was cut off goes on where it was, and one line in `scale.json` makes the table and
-the picture.
+the picture. `copies.py` leaves a DIR of many more people sooner.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ PICTURE = HERE / "scale.svg"
 AS_OF = dt.datetime(2024, 6, 29, tzinfo=UTC)
 MEMORY = "1500MB"
 COMPARED = 5_000
+Line = list[tuple[int, float]]  # size and value
 GOAL = '"commerce.purchases.value" IS NOT NULL'
 
 
@@ -217,12 +218,12 @@ def measured(name: str, folder: Path, profiles: int) -> None:
     )
 
 
-def every_step(folder: Path, profiles: int, anew: list[str]) -> dict[str, Any]:
+def every_step(folder: Path, profiles: int, anew: list[str], *, floor: bool) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     notes = folder / "measured.json"
     found = json.loads(notes.read_text()) if notes.exists() else {}
     for name in STEPS:
-        if name in found and name not in anew:
+        if (name in found and name not in anew) or (name == "floor" and not floor):
             continue
         if name in STAGES:
             shutil.rmtree(folder / "run" / name, ignore_errors=True)
@@ -247,7 +248,6 @@ def line(name: str, found: dict[str, Any]) -> str:
 
 
 def summary(profiles: int, found: dict[str, Any]) -> dict[str, Any]:
-    floor = {name: found["floor"][name] for name in FLOOR}
     stages = {name: found[name] for name in OURS}
     return {
         "profiles": profiles,
@@ -255,11 +255,19 @@ def summary(profiles: int, found: dict[str, Any]) -> dict[str, Any]:
         "scored": found["score"]["rows"],
         "stages": {name: {k: v for k, v in each.items() if k not in {"auc", "load"}} for name, each in stages.items()},
         "memory": max(found[name]["memory"] for name in OURS),
+        "auc": found["train"]["auc"],
+        **(against(stages, found["floor"]) if "floor" in found else {}),
+    }
+
+
+def against(stages: dict[str, dict[str, Any]], found: dict[str, Any]) -> dict[str, Any]:
+    """Hold the stages against the floor, which need not have been measured at every size."""
+    floor = {name: found[name] for name in FLOOR}
+    return {
         "floor": floor,
-        "floor_memory": found["floor"]["memory"],
+        "floor_memory": found["memory"],
         "ratio": total(stages, "seconds") / total(floor, "seconds"),
         "processor_ratio": total(stages, "processor") / total(floor, "processor"),
-        "auc": found["train"]["auc"],
     }
 
 
@@ -278,8 +286,8 @@ def table() -> str:
     """Write what is kept as the table of the README: a column a size, of each step seconds, speed and memory."""
     kept = json.loads(KEPT.read_text())
 
-    def row(name: str, told: Callable[[dict[str, Any]], str]) -> str:
-        return f"| {' | '.join([name, *map(told, kept)])} |"
+    def row(name: str, told: Callable[[dict[str, Any]], str], needs: str = "profiles") -> str:
+        return f"| {' | '.join([name, *(told(one) if needs in one else '' for one in kept)])} |"
 
     return "\n".join(
         [
@@ -287,9 +295,9 @@ def table() -> str:
             row("---", lambda _: "---"),
             *(row(name, lambda one, name=name: _told(one["stages"][name])) for name in OURS),
             row("**a full run**", lambda one: f"{_whole(one['stages'])}, {one['memory']:.2f} GiB"),
-            *(row(f"floor: {k}", lambda one, k=k: _took(one["floor"][k])) for k in FLOOR),
-            row("**the floor**", lambda one: f"{_whole(one['floor'])}, {one['floor_memory']:.2f} GiB"),
-            row("**ratio**", lambda one: f"**{one['processor_ratio']:.2f}** ({one['ratio']:.2f})"),
+            *(row(f"floor: {k}", lambda one, k=k: _took(one["floor"][k]), "floor") for k in FLOOR),
+            row("**the floor**", lambda one: f"{_whole(one['floor'])}, {one['floor_memory']:.2f} GiB", "floor"),
+            row("**ratio**", lambda one: f"**{one['processor_ratio']:.2f}** ({one['ratio']:.2f})", "floor"),
         ]
     )
 
@@ -310,29 +318,38 @@ def _whole(parts: dict[str, dict[str, Any]]) -> str:
 def picture() -> None:
     """Draw processor seconds and memory against the number of profiles, both on logarithmic scales, as SVG."""
     kept = json.loads(KEPT.read_text())
+    floors = [one for one in kept if "floor" in one]
+
+    def over(of: list[dict[str, Any]], told: Callable[[dict[str, Any]], float]) -> Line:
+        return [(one["profiles"], told(one)) for one in of]
+
     panels = [
         (
             "processor seconds",
-            [
-                ("a full run", [total(one["stages"], "processor") for one in kept]),
-                ("the floor", [total(one["floor"], "processor") for one in kept]),
-            ],
+            {
+                "a full run": over(kept, lambda one: total(one["stages"], "processor")),
+                "the floor": over(floors, lambda one: total(one["floor"], "processor")),
+            },
         ),
         (
             "peak memory, GiB",
-            [("a full run", [one["memory"] for one in kept]), ("the floor", [one["floor_memory"] for one in kept])],
+            {
+                "a full run": over(kept, lambda one: one["memory"]),
+                "the floor": over(floors, lambda one: one["floor_memory"]),
+            },
         ),
     ]
-    drawn = [panel(x, title, [one["profiles"] for one in kept], lines) for x, (title, lines) in enumerate(panels)]
+    drawn = [panel(x, title, lines) for x, (title, lines) in enumerate(panels)]
     PICTURE.write_text(
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 300" font-family="sans-serif" font-size="12">'
         f'<rect width="720" height="300" fill="white"/>{"".join(drawn)}</svg>\n'
     )
 
 
-def panel(place: int, title: str, sizes: list[int], lines: list[tuple[str, list[float]]]) -> str:
+def panel(place: int, title: str, lines: dict[str, Line]) -> str:
     left, top, width, height = 60 + 360 * place, 40, 270, 200
-    values = [value for _, line in lines for value in line]
+    sizes = sorted({size for line in lines.values() for size, _ in line})
+    values = [value for line in lines.values() for _, value in line]
     x_low, x_high = np.log10(min(sizes)) - 0.1, np.log10(max(sizes)) + 0.1
     y_low, y_high = np.floor(np.log10(min(values))), np.ceil(np.log10(max(values)))
 
@@ -349,8 +366,8 @@ def panel(place: int, title: str, sizes: list[int], lines: list[tuple[str, list[
     for size in sizes:
         x, y = at(size, 10**y_low).split(",")
         parts.append(f'<text x="{x}" y="{float(y) + 18}" text-anchor="middle">{size:,}</text>')
-    for place, ((name, line), colour) in enumerate(zip(lines, ("#1f6feb", "#c2410c"), strict=True)):
-        points = [at(size, value) for size, value in zip(sizes, line, strict=True)]
+    for place, ((name, line), colour) in enumerate(zip(lines.items(), ("#1f6feb", "#c2410c"), strict=True)):
+        points = [at(size, value) for size, value in line]
         parts.append(f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{p.split(",")[0]}" cy="{p.split(",")[1]}" r="3" fill="{colour}"/>' for p in points]
         parts.append(f'<text x="{left + 90 * place}" y="{top + height + 44}" fill="{colour}">{name}</text>')
@@ -363,6 +380,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--keep", action="store_true", help="write the figures to scale.json and draw them")
     parser.add_argument("--anew", nargs="*", default=[], choices=list(STEPS), help="steps to do once more")
+    parser.add_argument("--no-floor", action="store_true", help="only what is ours: the floor takes far longer")
     parser.add_argument("--picture", action="store_true", help="only draw what is kept")
     parser.add_argument("--step", choices=list(STEPS), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -370,9 +388,9 @@ def main() -> None:
         measured(chosen.step, chosen.folder, chosen.profiles)
         return
     if not chosen.picture:
-        found = every_step(chosen.folder, chosen.profiles, chosen.anew)
+        found = every_step(chosen.folder, chosen.profiles, chosen.anew, floor=not chosen.no_floor)
         told = summary(chosen.profiles, found)
-        print(json.dumps({**told, "differences": found["floor"]["differences"]}, indent=1))
+        print(json.dumps({**told, "differences": found.get("floor", {}).get("differences")}, indent=1))
         if chosen.keep:
             keep(told)
     if chosen.picture or chosen.keep:

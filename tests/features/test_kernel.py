@@ -14,6 +14,7 @@ from likelier.activities.codes import BITS, Category, Codebook, Measure, Signal,
 from likelier.activities.reduce import Activities
 from likelier.activities.traits import TraitHistory, no_traits
 from likelier.datasets import FieldType
+from likelier.features import kernel
 from likelier.features.defaults import default_features
 from likelier.features.kernel import _walk, compute
 from likelier.windows import Row
@@ -135,6 +136,17 @@ def test_window_edges_are_exact_to_the_microsecond():
     assert counted(CUT_OFF - 1)[week] == 1
     assert counted(CUT_OFF)[week] == 0
     assert math.isnan(counted(CUT_OFF)["Days since s1"])
+
+
+def test_rows_of_people_far_apart_are_walked_in_parts(monkeypatch):
+    rng = np.random.default_rng(2)
+    histories = [[Event(int(time), {0, 1}) for time in rng.integers(0, CUT_OFF, 5)] for _ in range(50)]
+    rows = Row(rng.integers(0, 50, 3000), np.full(3000, CUT_OFF))
+    activities = activities_of(histories)
+    whole = compute(activities, no_traits(50, 3), CODEBOOK, FEATURES, rows)
+    assert activities.bytes(0, 50) == 50 * 5 * (8 + 2 * 8 + 2 * 4 + 5 * 4) == 50 * activities.bytes(7, 8)
+    monkeypatch.setattr(kernel, "BYTES_AT_ONCE", 0)
+    np.testing.assert_array_equal(compute(activities, no_traits(50, 3), CODEBOOK, FEATURES, rows), whole)
 
 
 def test_rows_may_come_in_any_order_and_number():

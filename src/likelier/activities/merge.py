@@ -27,6 +27,7 @@ from likelier.activities.reduce import (
     chunks,
     codebook_of,
     ids_of,
+    let_go,
     mapped,
     save_profiles,
     starts_of,
@@ -74,6 +75,7 @@ def merge(one: Path, other: Path, out: Path) -> None:
             for name, file in files.items():
                 rows = [part.arrays[name][each[0] : each[-1]] for part, each in zip(parts, here, strict=True)]
                 np.concatenate(rows).take(order, axis=0).tofile(file)
+                let_go(*rows)
     save_profiles(ids, np.diff(starts), out)
     share(one / CODEBOOK, out / CODEBOOK)
 
@@ -83,8 +85,7 @@ def cut(folder: Path, before: int, out: Path) -> None:
     whole, starts = _Part(folder, codebook_of(folder)), starts_of(folder)
     out.mkdir(parents=True, exist_ok=True)
     share(folder / CODEBOOK, out / CODEBOOK)
-    times = whole.arrays["times"]
-    if not len(times) or times.max() < before:
+    if _latest(whole.arrays["times"], before) < before:
         for name in (*ARRAYS, IDS, STARTS):
             share(folder / name, out / name)
         return
@@ -92,12 +93,22 @@ def cut(folder: Path, before: int, out: Path) -> None:
     with appending(out, ARRAYS) as files:
         for first, last in chunks(starts, CHUNK):
             here = slice(starts[first], starts[last])
-            early = times[here] < before
+            early = whole.arrays["times"][here] < before
             so_far = np.concatenate([[0], np.cumsum(early)])
             counts[first:last] = np.diff(so_far[starts[first : last + 1] - starts[first]])
             for name, file in files.items():
                 whole.arrays[name][here][early].tofile(file)
+                let_go(whole.arrays[name])
     save_profiles(whole.ids.filter(pa.array(counts > 0)), counts[counts > 0], out)
+
+
+def _latest(times: np.ndarray, before: int) -> int:
+    """Give the latest of some times, just below `before` where there are none."""
+    latest = before - 1
+    for first in range(0, len(times), CHUNK):
+        latest = max(latest, int(times[first : first + CHUNK].max()))
+        let_go(times)
+    return latest
 
 
 def _every(ids: Sequence[pa.Array]) -> pa.Array:

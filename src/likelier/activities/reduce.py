@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import mmap
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +36,7 @@ from likelier.instance import Question
 
 CATEGORY_CODES = 1 << 18
 NO_CODE = -1
+READ_AT_ONCE = 2_000  # events that lie far apart: each brings the pages around it into memory
 ORDER = ("who", "t", "tie")
 """Events of one moment follow each other as the hashes of their ids do: by what they are, not by when they came in."""
 PARTS = "parts"
@@ -74,6 +76,35 @@ class Activities:
     @property
     def events(self) -> int:
         return len(self.times)
+
+    @property
+    def _arrays(self) -> tuple[np.ndarray, ...]:
+        return self.times, self.words, self.measures, self.slots
+
+    def bytes(self, first: int, last: int) -> int:
+        """Say how many bytes the activities of some profiles have."""
+        events = int(self.starts[last] - self.starts[first])
+        return events * sum(array.nbytes for array in self._arrays) // max(self.events, 1)
+
+    def let_go(self) -> None:
+        """Give back the memory that reading them took, where they are mapped from files; they can be read again."""
+        let_go(*self._arrays)
+
+    @contextmanager
+    def scattered(self) -> Iterator[None]:
+        """Have little of the files read ahead, which is in vain where those who are asked about lie far apart."""
+        _advise("MADV_RANDOM", *self._arrays)
+        yield
+        _advise("MADV_NORMAL", *self._arrays)
+
+    def some_words(self, most: int) -> np.ndarray:
+        """Take the words of about so many events, spread evenly over all of them."""
+        step = max(1, self.events // most)
+        found = []
+        for first in range(0, self.events, step * READ_AT_ONCE):
+            found.append(np.array(self.words[first : first + step * READ_AT_ONCE : step]))
+            let_go(self.words)
+        return np.concatenate(found) if found else np.array(self.words)
 
     def part(self, first: int, last: int) -> Activities:
         """Take some of the profiles; what is mapped from files stays there."""
@@ -337,6 +368,25 @@ def mapped(folder: Path, name: str, codebook: Codebook) -> np.ndarray:
     file, rows = folder / name, int(starts_of(folder)[-1])
     kind, shape = _kind(name, codebook, rows)
     return np.empty(shape, kind) if 0 in shape else np.memmap(file, kind, mode="r", shape=shape)
+
+
+def let_go(*arrays: np.ndarray) -> None:
+    """Give back the memory that reading arrays took which are mapped from files.
+
+    The system would do so when it runs short. Until then what was read counts as this process's, which with
+    very many events looks like far more memory than the process needs, and is more than a container may have.
+    """
+    _advise("MADV_DONTNEED", *arrays)
+
+
+def _advise(advice: str, *arrays: np.ndarray) -> None:
+    """Tell the system how those of some arrays that are mapped from files will be read; not every system asks."""
+    for array in arrays:
+        held: Any = array
+        while isinstance(held, np.ndarray):
+            held = held.base
+        if isinstance(held, mmap.mmap) and hasattr(mmap, advice):
+            held.madvise(getattr(mmap, advice))
 
 
 def _kind(name: str, codebook: Codebook, rows: int) -> tuple[Any, tuple[int, ...]]:

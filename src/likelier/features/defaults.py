@@ -15,7 +15,6 @@ HALF_LIVES = (7.0, 30.0, 120.0)
 NTH = (2, 3, 5)
 FORGIVING = 1.25  # an outcome window this near a scale needs none of its own
 ORDER = (Source.CUSTOM, Source.STANDARD, Source.GOAL, Source.EVENT_TYPE, Source.ANY, Source.VALUE)
-SAMPLE = 200_000
 
 
 def default_features(
@@ -57,18 +56,16 @@ def lookbacks(history_days: float, outcome_days: float) -> tuple[float, ...]:
     return (*sorted(scales), np.inf)
 
 
-def often(codebook: Codebook, words: np.ndarray) -> np.ndarray:
-    """Count how many events of a sample hold each signal."""
-    sample = np.asarray(words[:: max(1, len(words) // SAMPLE)])
+def often(codebook: Codebook, sample: np.ndarray) -> np.ndarray:
+    """Count how many events of a sample, whose words are given, hold each signal."""
     return np.array([int((sample[:, bit // BITS] >> (bit % BITS) & 1).sum()) for bit in range(len(codebook.signals))])
 
 
-def distinct_signals(codebook: Codebook, words: np.ndarray) -> list[int]:
+def distinct_signals(codebook: Codebook, sample: np.ndarray) -> list[int]:
     """Bits worth features: the rules that only judge and signals that always say what a better-named one says are not.
 
     Two signals count as one when they agree on every event of a sample in which they occur at all.
     """
-    sample = words[:: max(1, len(words) // SAMPLE)]
     seen: set[bytes] = set()
     kept = []
     for bit in sorted(range(len(codebook.signals)), key=lambda bit: (ORDER.index(_rank(codebook.signals[bit])), bit)):

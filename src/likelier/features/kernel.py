@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import numba
 import numpy as np
@@ -21,6 +22,10 @@ from likelier.windows import Row, read_only
 
 ABSENT = np.float32(np.nan)
 MOST_NTH = 5
+ROWS_AT_ONCE, BYTES_AT_ONCE = 1_024, 1 << 28
+"""After so many rows of people far apart memory is given back: the system may bring in 64 KB of each array for each."""
+BYTES_A_ROW = 1 << 18
+"""To read what one row needs takes a disk about as long as to read so much on end."""
 # Numba keeps module constants: the kinds as plain integers.
 LAST, FIRST, COUNT, DAYS, DECAY, NTH = (int(kind) for kind in list(Kind)[:6])
 GAP_MEAN, GAP_SPREAD, GAP_LAST, OVERDUE, TREND, SHARE, RATE, ALIVE = (int(kind) for kind in list(Kind)[6:14])
@@ -62,7 +67,6 @@ def compute(
         len(codebook.categories),
     )
     workers = os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))
-    cuts = np.linspace(0, len(matrix), (workers or 1) + 1).astype(int)
 
     def walk(first: int, last: int) -> None:
         asked = read_only(rows.profile[first:last]), read_only(rows.cut_off[first:last])
@@ -70,10 +74,26 @@ def compute(
 
     if len(matrix) < 1000:
         walk(0, len(matrix))
-    else:
-        with ThreadPoolExecutor(workers) as pool:
+        activities.let_go()
+        return matrix
+    span = activities.bytes(int(rows.profile.min()), int(rows.profile.max()) + 1)
+    few = activities.scattered() if len(matrix) * BYTES_A_ROW < span else nullcontext()
+    with few, ThreadPoolExecutor(workers) as pool:
+        for first, last in _parts(len(matrix), span):
+            cuts = np.linspace(first, last, (workers or 1) + 1).astype(int)
             list(pool.map(walk, cuts[:-1], cuts[1:]))
+            activities.let_go()
     return matrix
+
+
+def _parts(rows: int, span: int) -> list[tuple[int, int]]:
+    """Cut rows whose people's activities lie within so many bytes into parts, after each of which memory is given back.
+
+    >>> _parts(1500, BYTES_AT_ONCE), _parts(1500, BYTES_AT_ONCE + 1)
+    ([(0, 1500)], [(0, 1024), (1024, 1500)])
+    """
+    step = rows if span <= BYTES_AT_ONCE else ROWS_AT_ONCE
+    return [(first, min(first + step, rows)) for first in range(0, rows, step)]
 
 
 def _masks(codebook: Codebook, kinds: np.ndarray, subjects: np.ndarray) -> np.ndarray:

@@ -93,7 +93,9 @@ class Deciding:
     def __call__(self, part: tuple[int, int]) -> Decided:
         """Take in the places of the first profile and of the one after the last."""
         activities, codebook = self._read
-        return Decided.of(activities.part(*part), codebook, self.question, self.calendar)
+        decided = Decided.of(activities.part(*part), codebook, self.question, self.calendar)
+        activities.let_go()
+        return decided
 
     @cached_property
     def _read(self) -> tuple[Activities, Codebook]:

@@ -40,6 +40,7 @@ MANY_FEATURES = 200
 SCREENING_ROWS = 20_000
 SCREENING_ROUNDS = 150
 MOST_JUDGED_ROWS = 200_000
+SAMPLE_EVENTS = 200_000
 MOST_WITNESSES = 5_000
 STRENGTH_ROWS = 20_000
 GROUPING_ROWS = 5_000
@@ -82,15 +83,30 @@ class Past:
         """Draw at most so many of the eligible examples at some cut-offs, sorted by profile."""
         wanted = set(cut_offs)
         columns = np.array([k for k, cut_off in enumerate(self.calendar.labelled) if cut_off in wanted], np.int64)
-        profile, column = np.nonzero(self.asked.eligible[:, columns])
-        if len(profile) > most:
-            drawn = np.sort(np.random.default_rng(self.seed).choice(len(profile), most, replace=False))
-            profile, column = profile[drawn], column[drawn]
+        profile, column = drawn(self.asked.eligible[:, columns], most, self.seed)
         moments = np.array([to_us(self.calendar.labelled[k]) for k in columns], np.int64)
         return Examples(Row(profile, moments[column]), self.asked.labels[profile, columns[column]])
 
     def matrix(self, rows: Row) -> np.ndarray:
         return compute(self.activities, self.traits, self.codebook, self.features, rows)
+
+
+def drawn(eligible: np.ndarray, most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give profile and column of at most so many of the true places, sorted; only those that are drawn are written out.
+
+    >>> [places.tolist() for places in drawn(np.array([[True, False], [True, True]]), 9, seed=1)]
+    [[0, 1, 1], [0, 0, 1]]
+    """
+    until = np.cumsum(np.count_nonzero(eligible, axis=1))
+    count = int(until[-1]) if len(until) else 0
+    if count <= most:
+        profile, column = np.nonzero(eligible)
+        return profile, column
+    chosen = np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+    profile = np.searchsorted(until, chosen, side="right")
+    true = eligible[profile]
+    place = chosen - (until[profile] - np.count_nonzero(true, axis=1))  # among those of the profile
+    return profile, np.argmax(np.cumsum(true, axis=1) > place[:, None], axis=1)
 
 
 def train(
@@ -256,7 +272,7 @@ def _past(calendar: Calendar, seed: int, folder: Path) -> Past:
     activities, codebook = load(folder / "read")
     features = default_features(
         codebook,
-        distinct_signals(codebook, activities.words),
+        distinct_signals(codebook, activities.some_words(SAMPLE_EVENTS)),
         history_days=(calendar.judge - calendar.history_start) / DAY,
         outcome_days=calendar.outcome_days,
         silent=tuple((to_us(span.start), to_us(span.end)) for span in calendar.lost),
@@ -268,7 +284,7 @@ def _past(calendar: Calendar, seed: int, folder: Path) -> Past:
 def with_groups(past: Past, taught: Examples) -> Past:
     """Let factors alike share a name: before anything is learnt, on every feature, so that chance has no say."""
     some = taught.where(np.arange(0, len(taught), max(1, len(taught) // GROUPING_ROWS)))
-    often_seen = often(past.codebook, past.activities.words)
+    often_seen = often(past.codebook, past.activities.some_words(SAMPLE_EVENTS))
     return replace(past, features=grouped(past.features, past.codebook, past.matrix(some.rows), often_seen))
 
 

@@ -37,6 +37,8 @@ SETTINGS = {
     "spark.sql.ansi.enabled": "true",  # what does not fit a type is an error, never another number
     "spark.sql.variable.substitute": "false",  # "${x}" is a text like any other
     "spark.sql.execution.arrow.maxRecordsPerBatch": "32768",
+    "spark.sql.execution.arrow.maxBytesPerBatch": str(2**31 - 1),  # no limit: else each row is weighed as it goes by
+    "spark.sql.codegen.hugeMethodLimit": "8000",  # Java never compiles longer methods, and those it does not are slow
 }
 ON_THIS_MACHINE = {  # nobody else is to talk to it
     "spark.driver.host": "127.0.0.1",
