@@ -25,8 +25,8 @@ from likelier.lake import Lake
 from likelier.simulate import simulate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-MOST_JUDGES = 5
-FEW_JUDGES = 3  # with fewer of them an outcome window apart, judges stand a third of it apart
+MOST_JUDGES = 4
+FEW_JUDGES = 4  # with fewer of them an outcome window apart, judges stand a third of it apart
 GRID_PER_WINDOW = 3
 LEAST_EACH = 500  # examples of either outcome before a judge
 LEAST_JUDGED = 40  # of either outcome at a judge

@@ -1,8 +1,9 @@
 """Who predicts best: `python benchmarks/quality/tournament.py DATA WORK [--again NAME]` writes `tournament.md`.
 
 Every competitor answers every task at several cut-offs with the same past (see `tasks.py`) and is judged on what then
-happened. Answers are kept in the folder WORK; `--again ours` asks only us anew. A competitor that needs packages of
-its own runs with the Python of an environment `WORK/envs/NAME`, and is left out where there is none:
+happened. Answers are kept in the folder WORK; `--again ours` asks only us anew, `--only` goes no further than some. A
+competitor that needs packages of its own runs with the Python of an environment `WORK/envs/NAME`, at the first and the
+last cut-off of a task only, and is left out where there is none:
 
     featuretools  featuretools lightgbm pyarrow 'pandas<3' 'setuptools<80'
     getml         getml==1.5.* pandas pyarrow
@@ -12,9 +13,10 @@ its own runs with the Python of an environment `WORK/envs/NAME`, and is left out
 import argparse
 import datetime as dt
 import json
+import os
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +25,14 @@ import numpy as np
 import pyarrow.parquet as pq
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score
-from tasks import TASKS, Task, ingested, lay_out
+from tasks import TASKS, Task, ingested, lay_out, spread_out
 
 from likelier.model.evaluate import calibration_error
 
 HERE = Path(__file__).parent
 OURS = "ours"
 REPEATS = 300
+FEW = 2  # cut-offs for those that take long
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class Judged:
 def answered(competitor: Competitor, task: Task, data: Path, work: Path, *, again: bool) -> dict | None:
     """Give a competitor's kept answers to a task, asking it where there are none; None where it cannot be asked."""
     folder = lay_out(task, data, work)
+    if competitor.environment:
+        folder = with_few_judges(folder)
     kept = work / "answers" / competitor.name.replace("/", "-") / f"{task.name}.parquet"
     said = kept.with_suffix(".json")
     if again or not said.exists():
@@ -79,7 +84,7 @@ def answered(competitor: Competitor, task: Task, data: Path, work: Path, *, agai
             lake = ingested(task, data, work)
             (folder / "instance.json").write_text(json.dumps(task.instance()))
             extra = (lake.root, work / "run")
-        began = time.perf_counter()
+        before = spent()
         command = [competitor.python(work), script, folder, kept, *extra]
         done = subprocess.run(
             list(map(str, command)), check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -87,8 +92,26 @@ def answered(competitor: Competitor, task: Task, data: Path, work: Path, *, agai
         if done.returncode:
             print(f"  failed: {done.stderr[-1500:]}", flush=True)
             return None
-        said.write_text(json.dumps({"seconds": time.perf_counter() - began}))
+        said.write_text(json.dumps({"seconds": spent() - before}))
     return {"seconds": json.loads(said.read_text())["seconds"], "judged": judged(folder, kept)}
+
+
+def spent() -> float:
+    """Processor seconds of every program that has ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def with_few_judges(folder: Path) -> Path:
+    """Lay the same task out with its first and its last cut-off alone."""
+    few = folder / "few"
+    few.mkdir(exist_ok=True)
+    for file in folder.glob("*.parquet"):
+        if not (few / file.name).exists():
+            os.link(file, few / file.name)
+    task = json.loads((folder / "task.json").read_text())
+    (few / "task.json").write_text(json.dumps({**task, "judges": spread_out(task["judges"], FEW)}))
+    return few
 
 
 def judged(folder: Path, kept: Path) -> dict[str, Judged]:
@@ -144,6 +167,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("--again", default="", help="ask the competitors anew whose name contains this")
+    parser.add_argument("--only", default="", help="ask only the competitors whose name contains this; writes no table")
     parser.add_argument("--task", default="", help="only the tasks whose name contains this; writes no table")
     parser.add_argument("--machine", default="two shared cores, 24 GB", help="the machine in words")
     chosen = parser.parse_args()
@@ -153,47 +177,120 @@ def main() -> None:
             continue
         answers[task.name] = {}
         for competitor in COMPETITORS:
+            if chosen.only not in competitor.name:
+                continue
             again = bool(chosen.again) and chosen.again in competitor.name
             found = answered(competitor, task, chosen.data, chosen.work, again=again)
             if found:
                 answers[task.name][competitor.name] = found
                 mean = np.mean([auc(one.probability, one.labels) for one in found["judged"].values()])
                 print(f"{task.name:40} {competitor.name:34} {mean:.4f} {found['seconds']:7.1f} s", flush=True)
-    text = table(answers, chosen.machine)
-    print(text)
-    if not chosen.task:
+    if not chosen.task and not chosen.only:
+        text = report(answers, chosen.machine)
+        print(text)
         (HERE / "tournament.md").write_text(text)
 
 
-def table(answers: dict[str, dict[str, dict]], machine: str) -> str:
+def report(answers: dict[str, dict[str, dict]], machine: str) -> str:
+    """Compare those that answered everything at every cut-off; beside them each that answered some of it."""
+    everywhere = [
+        one.name for one in COMPETITORS if not one.environment and all(one.name in given for given in answers.values())
+    ]
+    seldom = [one.name for one in COMPETITORS if one.environment and any(one.name in a for a in answers.values())]
+    lines = [
+        "# Tournament",
+        "",
+        f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, {machine}. Written by `tournament.py`, which says what was done.",
+        "",
+        *table(answers, everywhere),
+    ]
+    if seldom:
+        lines += ["", "## Those with packages of their own", "", *beside_ours(answers, seldom)]
+    return "\n".join([*lines, ""])
+
+
+def beside_ours(answers: dict[str, dict[str, dict]], names: list[str]) -> list[str]:
+    """Hold each competitor against ours on the tasks and at the cut-offs that it answered."""
+    found = {
+        name: {
+            task: _in_common(given, [OURS, name]) | {"seconds": _a_cut_off(given, [OURS, name])}
+            for task, given in answers.items()
+            if name in given
+        }
+        for name in names
+    }
+    lines = [
+        f"Asked at {FEW} cut-offs of a task, the first and the last, and held against ours there.",
+        "",
+        "| | tasks | AUC | ours | ours less it | calibration error | ours | processor seconds | ours |",
+        "|---" * 9 + "|",
+        *(_beside_ours(name, of_task) for name, of_task in found.items()),
+        "",
+        "| task | " + " | ".join(f"{name} | ours" for name in names) + " |",
+        "|---" * (2 * len(names) + 1) + "|",
+    ]
+    for task in answers:
+        both = [(found[name].get(task), name) for name in names]
+        cells = [f"{_auc(one[name]):.4f} | {_auc(one[OURS]):.4f}" if one else " | " for one, name in both]
+        lines.append(f"| {task} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _beside_ours(name: str, of_task: dict[str, dict]) -> str:
     rng = np.random.default_rng(1)
-    complete = [name for name in (c.name for c in COMPETITORS) if all(name in given for given in answers.values())]
+    drawn = [resampled({who: one[who] for who in (OURS, name)}, rng) for one in of_task.values()]
+    low, high = np.quantile(np.mean([one[OURS] - one[name] for one in drawn], axis=0), [0.025, 0.975])
+    its, mine = (np.mean([_auc(one[who]) for one in of_task.values()]) for who in (name, OURS))
+    errors = [
+        np.mean(
+            [
+                np.mean([calibration_error(x.probability, x.labels) for x in one[who].values()])
+                for one in of_task.values()
+            ]
+        )
+        for who in (name, OURS)
+    ]
+    seconds = [np.mean([one["seconds"][who] for one in of_task.values()]) for who in (name, OURS)]
+    gained = f"{mine - its:+.4f} ({low:+.4f} to {high:+.4f})"
+    return (
+        f"| {name} | {len(of_task)} | {its:.4f} | {mine:.4f} | {gained} | {errors[0]:.4f} | {errors[1]:.4f} "
+        f"| {seconds[0]:.1f} | {seconds[1]:.1f} |"
+    )
+
+
+def _auc(of_judge: dict[str, Judged]) -> float:
+    return float(np.mean([auc(one.probability, one.labels) for one in of_judge.values()]))
+
+
+def _a_cut_off(given: dict[str, dict], names: list[str]) -> dict[str, float]:
+    return {name: given[name]["seconds"] / len(given[name]["judged"]) for name in names}
+
+
+def table(answers: dict[str, dict[str, dict]], complete: list[str]) -> list[str]:
+    """Compare competitors on every task, at the cut-offs that all of them answered."""
+    rng = np.random.default_rng(1)
     means: dict[str, dict[str, dict[str, float]]] = {}
     drawn = {}
+    compared = {task: _in_common(given, complete) for task, given in answers.items()}
     for task, given in answers.items():
         means[task] = {}
         for name in complete:
-            each = [figures(one, rng) for one in given[name]["judged"].values()]
+            each = [figures(one, rng) for one in compared[task][name].values()]
             means[task][name] = {key: float(np.mean([row[key] for row in each])) for key in each[0]}
-            means[task][name]["seconds"] = given[name]["seconds"] / len(each)
-        drawn[task] = resampled({name: given[name]["judged"] for name in complete}, rng)
-    return "\n".join(
-        [
-            "# Tournament",
-            "",
-            f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, {machine}. Written by `tournament.py`, which says what was done.",
-            "",
-            *_overall(means, drawn, complete),
-            "",
-            *_by_task(means, drawn, answers, complete),
-            "",
-        ]
-    )
+            means[task][name]["seconds"] = given[name]["seconds"] / len(given[name]["judged"])
+        drawn[task] = resampled(compared[task], rng)
+    return [*_overall(means, drawn, complete), "", *_by_task(means, drawn, compared, complete)]
+
+
+def _in_common(given: dict[str, dict], names: list[str]) -> dict[str, dict[str, Judged]]:
+    """Keep the cut-offs that all answered."""
+    judges = [judge for judge in given[OURS]["judged"] if all(judge in given[name]["judged"] for name in names)]
+    return {name: {judge: given[name]["judged"][judge] for judge in judges} for name in names}
 
 
 def _overall(means: dict, drawn: dict, names: list[str]) -> list[str]:
     keys = list(next(iter(next(iter(means.values())).values())))
-    lines = ["Means over tasks, each the mean over its cut-offs; seconds a cut-off.", ""]
+    lines = ["Means over tasks, each the mean over its cut-offs; processor seconds a cut-off.", ""]
     lines += ["| | " + " | ".join(keys) + " |", "|---" * (len(keys) + 1) + "|"]
     for name in names:
         values = [float(np.mean([of_task[name][key] for of_task in means.values()])) for key in keys]
@@ -215,7 +312,7 @@ def _overall(means: dict, drawn: dict, names: list[str]) -> list[str]:
     return [*lines, "", f"Ours less the best other ({best}): {gained}, standard error over tasks {spread:.4f}."]
 
 
-def _by_task(means: dict, drawn: dict, answers: dict, names: list[str]) -> list[str]:
+def _by_task(means: dict, drawn: dict, compared: dict, names: list[str]) -> list[str]:
     others = [name for name in names if name != OURS]
     lines = ["AUC by task, and ours less the best other of that task with its 95 % interval.", ""]
     lines += [
@@ -225,7 +322,7 @@ def _by_task(means: dict, drawn: dict, answers: dict, names: list[str]) -> list[
     for task, of_task in means.items():
         best = max(others, key=lambda name, of_task=of_task: of_task[name]["AUC"])
         low, high = np.quantile(drawn[task][OURS] - drawn[task][best], [0.025, 0.975])
-        judged_ones = list(answers[task][OURS]["judged"].values())
+        judged_ones = list(compared[task][OURS].values())
         people = sum(len(one.labels) for one in judged_ones)
         rate = float(np.mean([one.labels.mean() for one in judged_ones]))
         cells = " | ".join(f"{of_task[name]['AUC']:.4f}" for name in names)

@@ -30,7 +30,7 @@ import numpy as np
 from likelier.timespan import DAY, Span, after, before, to_us
 
 MOST_CUT_OFFS = 24
-MOST_RECENT = 8
+MOST_RECENT = 24
 CUT_OFFS_PER_WINDOW = 3
 LONGEST_TRAINING = 365 * DAY
 LEAST_LOOKBACK_DAYS = 30
@@ -63,7 +63,7 @@ class Calendar:
         >>> start, end = parse_moment("2024-01-01"), parse_moment("2024-06-01")
         >>> calendar = plan(start, end, outcome_days=30, lookback_days=45, shorter_days=(3, 14))
         >>> [f"{cut_off:%m-%d %H}" for cut_off in calendar.recent][-3:], f"{calendar.judge:%m-%d}"
-        (['05-22 06', '05-25 15', '05-29 00'], '05-02')
+        (['05-26 18', '05-27 21', '05-29 00'], '05-02')
         """
         if not self.shorter_days:
             return ()

@@ -1,4 +1,4 @@
-"""FLAML chooses and tunes a model on the same windows: `flaml_windows.py FOLDER ANSWERS`, 20 seconds a cut-off.
+"""FLAML chooses and tunes a model on the same windows: `flaml_windows.py FOLDER ANSWERS`, 60 seconds a cut-off.
 
 Its examples are those of up to 24 cut-offs a third of the outcome window apart; it validates on the latest of them.
 """
@@ -15,7 +15,7 @@ from flaml import AutoML
 
 from windows import features, moments_of, training
 
-SECONDS = 20
+SECONDS = 60
 
 
 def main() -> None:
@@ -34,7 +34,8 @@ def main() -> None:
         )  # fmt: skip
         asked = moments == np.datetime64(judge, "us")
         given = examples.filter(asked).select(["customer_id", "cut_off"])
-        parts.append(given.append_column("probability", pa.array(model.predict_proba(matrix[asked])[:, 1])))
+        probability = model.predict_proba(matrix[asked])[:, 1].astype(float)
+        parts.append(given.append_column("probability", pa.array(probability)))
     pq.write_table(pa.concat_tables(parts), answers)
 
 

@@ -185,7 +185,7 @@ def _sooner(
         return ()
     late = soon.late_rows(past.soon, after, known_by, past.calendar.shorter_days[0], past.seed)
     parts = [(known[0].rows, known[1]), *([(late, past.matrix(late))] if len(late.profile) else [])]
-    return soon.learn(past.soon, past.calendar, soon.examples(learnt, parts), known_by, past.seed)
+    return soon.learn(past.soon, past.calendar, learnt, parts, known_by, past.seed)
 
 
 def _judged_windows(

@@ -1,13 +1,14 @@
 """The shorter outcome windows of a run: learnt beside the main one from the same features, judged at the same cut-off.
 
-Every window learns from the examples of the main one, and from later cut-offs that only it can know by then.
+Every window learns from the examples of the main one, and from later cut-offs that only it can know by then; but from
+none that an instance of its own would find too old, as long as the others tell enough. A quarter's cut-offs reach back
+years, and who came within a week two years ago is no guide to next week.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,27 +19,10 @@ from likelier.model.sooner import Sooner, fit_sooner, in_order
 from likelier.model.train import Learnt, log_odds
 from likelier.pipeline.asking import Soon
 from likelier.timespan import DAY, DAY_US, to_us
-from likelier.windows import Calendar, Row
+from likelier.windows import MOST_CUT_OFFS, Calendar, Row, cut_off_step
 
 MOST_ROWS = 30_000
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Rows with their features and what the main model says of them."""
-
-    rows: Row
-    matrix: np.ndarray
-    main: np.ndarray
-
-
-def examples(learnt: Learnt, parts: Sequence[tuple[Row, np.ndarray]]) -> Examples:
-    """Take some of the rows of each part, in equal measure."""
-    step = -(-sum(len(matrix) for _, matrix in parts) // MOST_ROWS) or 1
-    profile = np.concatenate([rows.profile[::step] for rows, _ in parts])
-    cut_off = np.concatenate([rows.cut_off[::step] for rows, _ in parts])
-    matrix = np.concatenate([matrix[::step] for _, matrix in parts])
-    return Examples(Row(profile, cut_off), matrix, log_odds(learnt, matrix))
+ENOUGH = 500  # examples of either outcome
 
 
 def late_rows(soon: Soon, after: dt.datetime, known_by: dt.datetime, days: int, seed: int) -> Row:
@@ -54,12 +38,43 @@ def late_rows(soon: Soon, after: dt.datetime, known_by: dt.datetime, days: int, 
     return Row(profile, moments[column])
 
 
-def learn(soon: Soon, calendar: Calendar, found: Examples, known_by: dt.datetime, seed: int) -> tuple[Sooner, ...]:
-    """Learn every shorter window from the examples at which it has closed by an instant."""
-    return tuple(
-        _learn(days, labels_of(soon, place, found.rows), found, known_by, seed)
-        for place, days in enumerate(calendar.shorter_days)
-    )
+def learn(
+    soon: Soon,
+    calendar: Calendar,
+    learnt: Learnt,
+    parts: Sequence[tuple[Row, np.ndarray]],
+    known_by: dt.datetime,
+    seed: int,
+) -> tuple[Sooner, ...]:
+    """Learn every shorter window beside the main model, from rows and their matrices, some of which it has seen."""
+    rows = Row(*(np.concatenate(each) for each in zip(*((r.profile, r.cut_off) for r, _ in parts), strict=True)))
+    matrix = np.concatenate([matrix for _, matrix in parts])
+    found = []
+    for place, days in enumerate(calendar.shorter_days):
+        labels = labels_of(soon, place, rows)
+        some = chosen(days, rows.cut_off, labels, known_by)
+        found.append(_learn(days, learnt, rows.cut_off[some], matrix[some], labels[some], seed))
+    return tuple(found)
+
+
+def chosen(days: int, cut_offs: np.ndarray, labels: np.ndarray, known_by: dt.datetime) -> np.ndarray:
+    """Choose rows at which a window had closed by an instant: the latest if they tell enough, and at most so many.
+
+    >>> from likelier.timespan import parse_moment
+    >>> ends = [parse_moment(day) for day in ("2024-01-02", "2024-05-01", "2024-05-20", "2024-05-31")]
+    >>> cut_offs = np.repeat([to_us(end) for end in ends], 1500)
+    >>> rare, usual = (np.arange(len(cut_offs)) % every == 0 for every in (100, 3))
+    >>> known_by = parse_moment("2024-06-01")
+    >>> [np.unique(chosen(7, cut_offs, labels, known_by) // 1500).tolist() for labels in (rare, usual)]
+    [[0, 1, 2], [1, 2]]
+    """
+    last = known_by - days * DAY
+    first = last - MOST_CUT_OFFS * cut_off_step(days)
+    known = cut_offs <= to_us(last)
+    late = known & (cut_offs >= to_us(first))
+    enough = min(int(labels[late].sum()), int((~labels[late]).sum())) >= ENOUGH
+    found = np.flatnonzero(late if enough else known)
+    return found[:: -(-len(found) // MOST_ROWS) or 1]
 
 
 def labels_of(soon: Soon, place: int, rows: Row) -> np.ndarray:
@@ -68,13 +83,13 @@ def labels_of(soon: Soon, place: int, rows: Row) -> np.ndarray:
     return np.asarray(soon.labels[place][rows.profile, column])
 
 
-def _learn(days: int, labels: np.ndarray, found: Examples, known_by: dt.datetime, seed: int) -> Sooner:
-    known = found.rows.cut_off + days * DAY_US <= to_us(known_by)
-    main, matrix, labels = found.main[known], found.matrix[known], labels[known]
-    learnt = fit_sooner(days, main, matrix, labels, seed=seed)
-    moments = found.rows.cut_off[known]
-    latest = moments > moments.max() - days * DAY_US
-    return learnt.shifted(calibrate.lasting_shift(learnt.log_odds(main[latest], matrix[latest]), labels[latest]))
+def _learn(
+    days: int, learnt: Learnt, cut_offs: np.ndarray, matrix: np.ndarray, labels: np.ndarray, seed: int
+) -> Sooner:
+    main = log_odds(learnt, matrix)
+    sooner = fit_sooner(days, main, matrix, labels, seed=seed)
+    latest = cut_offs > cut_offs.max() - days * DAY_US
+    return sooner.shifted(calibrate.lasting_shift(sooner.log_odds(main[latest], matrix[latest]), labels[latest]))
 
 
 def probabilities(
