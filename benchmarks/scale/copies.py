@@ -2,9 +2,9 @@
 
 python benchmarks/scale/copies.py --of DIR --times 10 --folder OTHER [--activities]
 
-To make and ingest 300 million events takes a processor an hour; this takes a tenth of it. Each further time people do
-what they do a minute later. OTHER is then what `floor.py` leaves after its step "ingest" or, with `--activities`, after
-its step "read": those of DIR are taken several times as well, in the order in which reading would have left them.
+To make and ingest 300 million events takes a processor most of an hour, this eight minutes. Each further time people
+do what they do a minute later. OTHER is then what `floor.py` leaves after its step "ingest" or, with `--activities`,
+after its step "read": those of DIR are taken several times as well, in the order in which reading would leave them.
 """
 
 from __future__ import annotations

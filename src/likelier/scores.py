@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from likelier.conditions.goals import Goal
 from likelier.explanations.factors import FACTOR_TYPE
@@ -68,6 +70,12 @@ def expected_days(probabilities: np.ndarray, windows: Sequence[int], *, occurs: 
     steady = fall < 1e-9
     mean = np.where(steady, before, (before - waiting) / np.where(steady, 1.0, fall))
     return np.asarray((mean * np.diff(windows, prepend=0)).sum(axis=1))
+
+
+def stream(file: Path) -> pa.RecordBatchReader:
+    """Read the score table in a Parquet file; no more than some rows of it are in memory at a time."""
+    found = pq.ParquetFile(file, pre_buffer=False)  # else whatever was read is kept until the end
+    return pa.RecordBatchReader.from_batches(found.schema_arrow, found.iter_batches())
 
 
 @dataclass(frozen=True)

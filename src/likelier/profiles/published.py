@@ -12,24 +12,20 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.fs
-import pyarrow.parquet as pq
 
 from likelier.lake import Lake
+from likelier.scores import stream
 from likelier.shelf import open_shelf, put_whole, remove, write_shelf
 
 
 def publish_scores(lake: Lake, instance_id: str, run_id: str, scores: Path) -> int:
     """Put scores that are sorted by id on the run's shelf."""
-    file = pq.ParquetFile(scores)
-    reader = pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
-    return write_shelf(lake, _shelf(instance_id, run_id), reader, "id")
+    return write_shelf(lake, _shelf(instance_id, run_id), stream(scores), "id")
 
 
 def publish_other_scores(lake: Lake, instance_id: str, run_id: str, scores: Path) -> int:
     """Put the scores of the model that lost on a shelf beside, for as long as the run's stand there."""
-    file = pq.ParquetFile(scores)
-    reader = pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
-    return write_shelf(lake, _other(instance_id, run_id), reader, "id")
+    return write_shelf(lake, _other(instance_id, run_id), stream(scores), "id")
 
 
 def other_scores(lake: Lake, instance_id: str, run_id: str) -> pa.RecordBatchReader | None:

@@ -26,6 +26,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from likelier import scores
 from likelier.backend import Engine
 from likelier.datasets import open_dataset
 from likelier.errors import LikelierError, RunError, StorageError, TransientError
@@ -398,11 +399,11 @@ def _bad_model(auc: float, minimum: float) -> RunError:
 
 def append_scores(run: Run, path: Path, lake: Lake) -> int:
     """Append a run's scores to its instance's table; appended once however often it is called."""
-    file = pq.ParquetFile(path)
-    schema = file.schema_arrow.append(pa.field("run_id", pa.string(), nullable=False))
-    marked = (_marked(batch, schema, run.id) for batch in file.iter_batches())
+    rows = scores.stream(path)
+    schema = rows.schema.append(pa.field("run_id", pa.string(), nullable=False))
+    marked = (_marked(batch, schema, run.id) for batch in rows)
     lake.append(scores_table(run.instance_id), pa.RecordBatchReader.from_batches(schema, marked), batch=run.id)
-    return int(file.metadata.num_rows)
+    return int(pq.read_metadata(path).num_rows)
 
 
 def _marked(batch: pa.RecordBatch, schema: pa.Schema, run_id: str) -> pa.RecordBatch:
