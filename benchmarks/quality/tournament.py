@@ -231,6 +231,8 @@ def beside_ours(answers: dict[str, dict[str, dict]], names: list[str]) -> list[s
     ]
     for task in answers:
         both = [(found[name].get(task), name) for name in names]
+        if not any(one for one, _ in both):
+            continue
         cells = [f"{_auc(one[name]):.4f} | {_auc(one[OURS]):.4f}" if one else " | " for one, name in both]
         lines.append(f"| {task} | " + " | ".join(cells) + " |")
     return lines
