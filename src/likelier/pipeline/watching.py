@@ -58,12 +58,7 @@ def watch(
     model = artifact.load(folder / "train")
     shown = shown_factors(model.features, np.array(model.strength))
     cut_offs = (*calendar.labelled[-MOST_CUT_OFFS:], calendar.as_of)
-    people = load_asked(folder)
-    eligible = people.eligible[:, -len(cut_offs) :]
-    look = _Look(model, shown, seed, folder)
-    snapshots = [look(np.flatnonzero(eligible[:, place]), cut_off) for place, cut_off in enumerate(cut_offs)]
-    counts = eligible.sum(axis=0).tolist()
-    reached = (eligible & people.labels[:, -len(cut_offs) :]).sum(axis=0).tolist()
+    snapshots, counts, reached = _looked(model, shown, seed, folder, cut_offs)
     before, now = snapshots[-2:]
     pairs = _apart(snapshots[:-1])
     rates = [
@@ -86,6 +81,21 @@ def watch(
         "factors": factors[:10],
         **told,
     }
+
+
+def _looked(
+    model: artifact.Model, shown: tuple[Shown, ...], seed: int, folder: Path, cut_offs: Sequence[dt.datetime]
+) -> tuple[list[Snapshot], list[int], list[int]]:
+    """Look at some people of each cut-off; say how many were eligible at each, and how many reached the goal.
+
+    What is known of everybody is let go here, before the engine takes its own memory.
+    """
+    people = load_asked(folder)
+    eligible = people.eligible[:, -len(cut_offs) :]
+    look = _Look(model, shown, seed, folder)
+    snapshots = [look(np.flatnonzero(eligible[:, place]), cut_off) for place, cut_off in enumerate(cut_offs)]
+    reached = (eligible & people.labels[:, -len(cut_offs) :]).sum(axis=0).tolist()
+    return snapshots, eligible.sum(axis=0).tolist(), reached
 
 
 class _Look:
