@@ -25,8 +25,8 @@ hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 
-JAVA = "tests/pipeline/test_engines.py"
-"""What takes longest of all files."""
+JAVA, COMPILED = "tests/pipeline/test_engines.py", "tests/simulate/test_simulate.py"
+"""The files that take longest: one starts Java, one compiles the simulator."""
 # Rooms whose tests share something dear, such as a run: one worker has it made once. The dearest begin.
 SHARED = ("ui", "pipeline", "cli", "service", "insights")
 
@@ -39,7 +39,7 @@ def shared(nodeid: str) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    order = {whole: place for place, whole in enumerate((JAVA, *SHARED))}
+    order = {whole: place for place, whole in enumerate((JAVA, *SHARED, COMPILED))}
     items.sort(key=lambda item: order.get(shared(item.nodeid), len(order)))
 
 
