@@ -74,7 +74,7 @@ def test_a_run_whose_process_lives_or_may_live_elsewhere_is_left_alone(workspace
 
 
 def test_a_server_and_its_pages_load_no_model_libraries():
-    """They take seconds to load, and only the processes of runs need them."""
+    """They take seconds to load: a server begins without, and loads them beside its first requests."""
     asked = (
         "import sys, likelier.api.frame, likelier.ui; print({'lightgbm', 'sklearn', 'scipy', 'numba'} & {*sys.modules})"
     )

@@ -169,7 +169,7 @@ def test_the_days_of_a_dataset_and_the_audit_log_are_looked_at(look, served):
     tab.get_by_label("Search the log").fill("instance.create")
     expect(log.get_by_text("run.start")).to_have_count(0)
     log.get_by_role("button", name="Details").first.click()
-    entry = tab.get_by_role("dialog", name="Details")
+    entry = tab.get_by_role("dialog", name="instance.create")
     expect(entry.get_by_text("(instance)")).to_be_visible()
     expect(entry.get_by_role("heading", name="After")).to_be_visible()
     entry.get_by_role("button", name="Close").click()

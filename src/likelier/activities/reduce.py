@@ -94,8 +94,10 @@ class Activities:
     def scattered(self) -> Iterator[None]:
         """Have little of the files read ahead, which is in vain where those who are asked about lie far apart."""
         _advise("MADV_RANDOM", *self._arrays)
-        yield
-        _advise("MADV_NORMAL", *self._arrays)
+        try:
+            yield
+        finally:
+            _advise("MADV_NORMAL", *self._arrays)
 
     def some_words(self, most: int) -> np.ndarray:
         """Take the words of about so many events, spread evenly over all of them."""

@@ -207,6 +207,19 @@ def empty(title: str, about: str, sign: str) -> Iterator[None]:
             yield
 
 
+@contextmanager
+def opened(title: str, classes: str = "") -> Iterator[None]:
+    """Open a dialog with a title and a way to close it, and leave room for its content."""
+    with context.client.content, ui.dialog() as dialog, block("div", f"card dialog {classes}"):
+        dialog.props["aria-label"] = title
+        with block("div", "row between nowrap"):
+            text(title, "h2")
+            tool("close", _("Close"), dialog.close)
+        yield
+    dialog.on("hide", dialog.delete)
+    dialog.open()
+
+
 async def confirmed(question: str, consequence: str, do_it: str) -> bool:
     """Ask before something that cannot be undone, and say what would be gone."""
     with ui.dialog() as dialog, block("div", "card dialog"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from nicegui import context, ui
+from nicegui import ui
 
 from likelier.phrases import day
 from likelier.service.audits import export_log
@@ -19,7 +19,7 @@ from likelier.store.audit import Entry, Filter
 from likelier.timespan import parse_moment
 from likelier.ui import frame
 from likelier.ui.language import _, count
-from likelier.ui.parts import action, answer_of, block, card, empty, heading, later, text, tool
+from likelier.ui.parts import action, answer_of, block, card, empty, heading, later, opened, text, tool
 from likelier.ui.site import Site, address
 from likelier.ui.table import Column, Table
 
@@ -116,10 +116,7 @@ class _Log:
 
 def _tell(entry: Entry) -> None:
     """Show all that is known of an entry, and what was changed."""
-    with context.client.content, ui.dialog() as dialog, block("div", "card dialog wide-dialog"):
-        with block("div", "row between"):
-            text(entry.action, "h2", "mono")
-            tool("close", _("Close"), dialog.close)
+    with opened(entry.action, "wide-dialog"):
         facts = [
             (_("When"), day(entry.at)),
             (_("Who"), entry.actor),
@@ -138,9 +135,6 @@ def _tell(entry: Entry) -> None:
                 with block("section", "stack tight"):
                     text(name, "h3")
                     text(_written(side), "pre")
-    dialog.props["aria-label"] = _("Details")
-    dialog.on("hide", dialog.delete)
-    dialog.open()
 
 
 def _written(side: Mapping[str, Any]) -> str:

@@ -199,6 +199,8 @@ class _Steps:
 
     def _draw(self) -> None:
         """Begin with what takes longest while the question is being written."""
+        if self._document.get("stitch"):  # nobody is drawn before it is known who is one person
+            return
         with self._counting, suppress(LikelierError):  # what is amiss is told when it is counted
             document = self._document
             draw_people(self._site.workspace, document["datasets"], document["namespace"], most_events=LOOKED_AT)

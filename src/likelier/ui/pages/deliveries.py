@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from nicegui import context, ui
+from nicegui import ui
 
 from likelier.phrases import day, join
 from likelier.service.exports import (
@@ -20,7 +20,7 @@ from likelier.service.exports import (
 )
 from likelier.ui.figures import numbers
 from likelier.ui.language import _, count
-from likelier.ui.parts import action, answer_of, block, card, complain, confirmed, later, text, toast, tool
+from likelier.ui.parts import action, answer_of, block, card, complain, confirmed, later, opened, text, toast, tool
 from likelier.ui.site import Site, Visitor
 
 SHOWN = 20
@@ -95,14 +95,8 @@ async def _began(begin: Callable[[], Found]) -> None:
 
 
 def _dialog(site: Site, visitor: Visitor, segment: Found) -> None:
-    with context.client.content, ui.dialog() as dialog, block("div", "card dialog"):
-        dialog.props["aria-label"] = _("Deliver the members")
-        with block("div", "row between nowrap"):
-            text(_("Deliver the members"), "h2")
-            tool("close", _("Close"), dialog.close)
+    with opened(_("Deliver the members")):
         _Wish(site, visitor, segment).draw()
-    dialog.on("hide", dialog.delete)
-    dialog.open()
 
 
 class _Wish:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from nicegui import context, ui
+from nicegui import ui
 
 from likelier.insights.charts import percent
 from likelier.phrases import day
@@ -15,7 +15,7 @@ from likelier.ui.figures import folded
 from likelier.ui.language import _, count
 from likelier.ui.language import figure as written
 from likelier.ui.pages.segment_dialog import segment_address
-from likelier.ui.parts import action, answer_of, block, card, complain, confirmed, empty, later, text, tool
+from likelier.ui.parts import action, answer_of, block, card, complain, confirmed, empty, later, opened, text
 from likelier.ui.site import Site, Visitor
 
 Found = dict[str, Any]
@@ -117,14 +117,8 @@ async def _end(site: Site, visitor: Visitor, segment: Found) -> None:
 
 
 def _dialog(site: Site, visitor: Visitor, segment: Found) -> None:
-    with context.client.content, ui.dialog() as dialog, block("div", "card dialog"):
-        dialog.props["aria-label"] = _("Keep some back")
-        with block("div", "row between nowrap"):
-            text(_("Keep some back"), "h2")
-            tool("close", _("Close"), dialog.close)
+    with opened(_("Keep some back")):
         later(partial(_goals, site), partial(_Wish(site, visitor, segment).draw))
-    dialog.on("hide", dialog.delete)
-    dialog.open()
 
 
 def _goals(site: Site) -> list[str]:

@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from nicegui import context, ui
+from nicegui import ui
 
 from likelier.errors import LikelierError
 from likelier.service.segments import Wanted, change_segment, create_segment, estimate_segment
 from likelier.service.suggest import RuleChoices, common_values, rule_choices
 from likelier.ui.language import _, count, said
-from likelier.ui.parts import action, answer_of, block, complain, later, text, toast, tool
+from likelier.ui.parts import action, answer_of, block, complain, later, opened, text, toast
 from likelier.ui.rules import RuleBuilder, blank_rule, rule_of
 from likelier.ui.site import Site, Visitor
 
@@ -78,14 +78,8 @@ def edit_dialog(site: Site, visitor: Visitor, segment: Found) -> None:
 
 
 def _open(title: str, making: _Making) -> None:
-    with context.client.content, ui.dialog() as dialog, block("div", "card dialog wide-dialog"):
-        dialog.props["aria-label"] = title
-        with block("div", "row between nowrap"):
-            text(title, "h2")
-            tool("close", _("Close"), dialog.close)
+    with opened(title, "wide-dialog"):
         making.draw()
-    dialog.on("hide", dialog.delete)
-    dialog.open()
 
 
 def _suggested(instance: str, bucket: str) -> str:
