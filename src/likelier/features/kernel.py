@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import dataclass
 
 import numba
 import numpy as np
@@ -48,29 +49,27 @@ def compute(
     Rows sorted by profile read memory in order, which is quicker; any order is right.
     """
     matrix = np.empty((len(rows.profile), len(features.features)), np.float32)
-    kinds = np.array([feature.kind for feature in features.features], np.int64)
-    subjects = np.array([feature.subject for feature in features.features], np.int64)
-    windows = np.array([feature.window for feature in features.features], np.int64)
+    asked = _Asked.of(codebook, features)
     arguments = (
         *map(read_only, (activities.starts, activities.times, activities.words, activities.measures, activities.slots)),
-        _masks(codebook, kinds, subjects),
-        np.repeat(np.arange(len(codebook.categories)), [category.slots for category in codebook.categories]),
+        asked.masks,
+        asked.place_of,
+        asked.slots,
+        asked.category_of,
         *map(read_only, (traits.starts, traits.times, traits.values)),
-        kinds,
-        subjects,
-        windows,
+        asked.kinds,
+        asked.subjects,
+        np.array([feature.window for feature in features.features], np.int64),
         np.array(features.edges),
         np.array(features.half_lives),
         float(features.outcome_days),
         np.array(features.silent, np.int64).reshape(-1, 2),
-        len(codebook.signals),
-        len(codebook.categories),
     )
     workers = os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))
 
     def walk(first: int, last: int) -> None:
-        asked = read_only(rows.profile[first:last]), read_only(rows.cut_off[first:last])
-        _walk(*asked, matrix[first:last], *arguments)
+        some = read_only(rows.profile[first:last]), read_only(rows.cut_off[first:last])
+        _walk(*some, matrix[first:last], *arguments)
 
     if len(matrix) < 1000:
         walk(0, len(matrix))
@@ -96,21 +95,45 @@ def _parts(rows: int, span: int) -> list[tuple[int, int]]:
     return [(first, min(first + step, rows)) for first in range(0, rows, step)]
 
 
-def _masks(codebook: Codebook, kinds: np.ndarray, subjects: np.ndarray) -> np.ndarray:
-    """Give the bits that some feature reads; the kernel passes over the others."""
-    masks = np.zeros(max(codebook.words, 1), np.int64)
-    for bit in {0, *(int(subject) for kind, subject in zip(kinds, subjects, strict=True) if kind < SUM)}:
-        masks[bit // BITS] |= 1 << (bit % BITS)
-    return masks
+@dataclass(frozen=True)
+class _Asked:
+    """What of the events some feature reads; the kernel passes over all else, and has no room for it.
+
+    Signals and categories that are read are numbered anew, the same in `subjects`; `place_of` gives a signal's number,
+    `category_of` that of the category that each of `slots` belongs to.
+    """
+
+    kinds: np.ndarray
+    subjects: np.ndarray
+    masks: np.ndarray
+    place_of: np.ndarray
+    slots: np.ndarray
+    category_of: np.ndarray
+
+    @classmethod
+    def of(cls, codebook: Codebook, features: FeatureSet) -> _Asked:
+        kinds = np.array([feature.kind for feature in features.features], np.int64)
+        subjects = np.array([feature.subject for feature in features.features], np.int64)
+        of_signal, of_category = kinds < SUM, kinds == DISTINCT
+        signals, subjects[of_signal] = np.unique(subjects[of_signal], return_inverse=True)
+        categories, subjects[of_category] = np.unique(subjects[of_category], return_inverse=True)
+        masks = np.zeros(max(codebook.words, 1), np.int64)
+        np.bitwise_or.at(masks, signals // BITS, 1 << signals % BITS)
+        place_of = np.zeros(len(codebook.signals) + 1, np.int64)
+        place_of[signals] = np.arange(len(signals))
+        owner = np.repeat(np.arange(len(codebook.categories)), [category.slots for category in codebook.categories])
+        slots = np.flatnonzero(np.isin(owner, categories))
+        return cls(kinds, subjects, masks, place_of, slots, np.searchsorted(categories, owner[slots]))
 
 
 @numba.njit(nogil=True, cache=True)
 def _walk(
-    profiles, cut_offs, matrix, starts, times, words, measures, slots, masks, category_of,
-    trait_starts, trait_times, trait_values, kinds, subjects, windows, edges, half_lives, outcome_days,
-    silent, signals, categories,
+    profiles, cut_offs, matrix, starts, times, words, measures, codes, masks, place_of, slots, category_of,
+    trait_starts, trait_times, trait_values, kinds, subjects, windows, edges, half_lives, outcome_days, silent,
 ):  # fmt: skip
     spans, lives, amounts = len(edges), len(half_lives), measures.shape[1]
+    signals = place_of.max() + 1
+    categories = category_of.max() + 1 if len(category_of) else 0
     count = np.zeros((signals, spans))
     days = np.zeros((signals, spans))
     decay = np.zeros((signals, lives))
@@ -168,7 +191,7 @@ def _walk(
                 while left:
                     low = left & (~left + np.uint64(1))
                     left ^= low
-                    signal = word * BITS + LOWEST[(low * DE_BRUIJN) >> np.uint64(58)]
+                    signal = place_of[word * BITS + LOWEST[(low * DE_BRUIJN) >> np.uint64(58)]]
                     count[signal, span] += 1
                     for life in range(lives):
                         decay[signal, life] += weights[life]
@@ -198,16 +221,21 @@ def _walk(
                     elif value > greatest[amount]:
                         greatest[amount] = value
                     given[amount] += 1
-            for slot in range(slots.shape[1]):
-                code = slots[event, slot]
+            for slot in range(len(slots)):
+                code = codes[event, slots[slot]]
                 if code >= 0 and seen[category_of[slot], code] != row:
                     seen[category_of[slot], code] = row
                     distinct[category_of[slot], span] += 1
-        for span in range(1, spans):
-            count[:, span] += count[:, span - 1]
-            days[:, span] += days[:, span - 1]
-            total[:, span] += total[:, span - 1]
-            distinct[:, span] += distinct[:, span - 1]
+        for signal in range(signals):
+            for span in range(1, spans):
+                count[signal, span] += count[signal, span - 1]
+                days[signal, span] += days[signal, span - 1]
+        for amount in range(amounts):
+            for span in range(1, spans):
+                total[amount, span] += total[amount, span - 1]
+        for category in range(categories):
+            for span in range(1, spans):
+                distinct[category, span] += distinct[category, span - 1]
         everything = spans - 1
         events = middle - begin
         for column in range(len(kinds)):
