@@ -16,6 +16,8 @@ import ibis
 import pyarrow as pa
 
 MOST_REMEMBERED = 100_000  # rows of one answer
+MOST_SORTED = 100_000_000  # rows at once: what of them is not in memory takes some 8 GB of disk meanwhile
+SAMPLED = 100_000  # names, to see where to cut
 Asked = Callable[[Mapping[str, ibis.Table]], ibis.Table]
 Answer = Callable[[Mapping[str, pa.Table]], pa.Table]
 Part = TypeVar("Part")
@@ -62,12 +64,14 @@ class Engine(Protocol):
         seen: Seen,
         *,
         without: Sequence[str] = (),
+        names: ibis.Table | None = None,
     ) -> list[Done]:
         """Sort rows and hand them, in one part or several, to a task that is done where the engine computes.
 
-        Parts, and the rows in each, are in order; rows that have the same first of `by` are in one part. `seen` is
-        told how many rows went by. Columns that the task can do `without` are only sorted by. Of tasks holds what
-        :meth:`each` says of them.
+        Parts, and the rows in each, are in order; rows that have the same first of `by`, a text, are in one part.
+        `seen` is told how many rows went by. Columns that the task can do `without` are only sorted by. Where to cut
+        the rows is seen from the only column of `names`, if it is cheaper to compute than the first of `by`, and much
+        the same. Of tasks holds what :meth:`each` says of them.
         """
 
 
@@ -140,8 +144,18 @@ class DuckDB:
         seen: Seen,
         *,
         without: Sequence[str] = (),
+        names: ibis.Table | None = None,
     ) -> list[Done]:
-        return [task(watched(self.stream(rows.order_by(*by).drop(*without)), seen))]
+        found = self._cuts(rows.select(by[0]) if names is None else names)
+        parts = (part.order_by(*by).drop(*without) for part in _between(rows, by[0], found))
+        return [task(watched(self.stream(part), seen)) for part in parts]
+
+    def _cuts(self, names: ibis.Table) -> list[str]:
+        many = self.table(names.aggregate(many=names.count()))["many"][0].as_py()
+        if many <= MOST_SORTED:
+            return []
+        sampled = self.table(names.sample(min(SAMPLED / many, 1), seed=0))
+        return cuts(sampled.column(0), -(-many // MOST_SORTED))
 
     def close(self) -> None:
         self._ibis.disconnect()
@@ -209,8 +223,27 @@ class Remembering:
         seen: Seen,
         *,
         without: Sequence[str] = (),
+        names: ibis.Table | None = None,
     ) -> list[Done]:
-        return self._engine.in_order(rows, by, task, seen, without=without)
+        return self._engine.in_order(rows, by, task, seen, without=without, names=names)
+
+
+def cuts(names: pa.ChunkedArray, parts: int) -> list[str]:
+    """Say at which names to cut all of them, sorted, into parts of much the same size, from some of them.
+
+    >>> cuts(pa.chunked_array([["d", "a", "c", "b", "b", "b"]]), 3)
+    ['b', 'c']
+    """
+    ordered = sorted(names.to_pylist())
+    parts = min(parts, len(ordered))
+    return sorted({ordered[len(ordered) * part // parts] for part in range(1, parts)})
+
+
+def _between(rows: ibis.Table, by: str, cut_at: Sequence[str]) -> Iterator[ibis.Table]:
+    """Give the rows before the first cut, those from each up to the next, and those from the last on."""
+    for first, last in itertools.pairwise([None, *cut_at, None]):
+        part = rows if first is None else rows.filter(rows[by] >= first)
+        yield part if last is None else part.filter(part[by] < last)
 
 
 def watched(reader: pa.RecordBatchReader, seen: Seen) -> pa.RecordBatchReader:

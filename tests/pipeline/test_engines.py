@@ -17,6 +17,7 @@ import pytest
 from tests.conditions.test_oracle import FIELDS, NUMBERS, PATTERNS, TEXTS, WRITTEN_MOMENTS, Sample, built, expected
 from tests.pipeline import shop
 
+from likelier import backend
 from likelier.activities import codes, discover, reduce
 from likelier.activities.traits import load_traits
 from likelier.backend import DuckDB
@@ -289,12 +290,14 @@ def kept(folder, reader):
     return name, len(table)
 
 
-def test_sorted_rows_are_handed_over_in_parts_that_divide_nobody(engine, tmp_path):
+def test_sorted_rows_are_handed_over_in_parts_that_divide_nobody(engine, tmp_path, monkeypatch):
+    monkeypatch.setattr(backend, "MOST_SORTED", 1500)
     numbers = np.random.default_rng(5).permutation(4000)
     people = [f"p{number % 97:02}" for number in numbers]
     rows = engine.values(pa.table({"a.b": numbers, "who": people, "_id": [f"{-number:06}" for number in numbers]}))
     seen = []
     parts = engine.in_order(rows, ("who", "_id"), partial(kept, tmp_path), seen.append, without=["_id"])
+    assert len(parts) > 1
     assert sum(seen) == sum(rows for _, rows in parts) == 4000
     found = [pq.read_table(tmp_path / name) for name, _ in parts]
     assert found[0].column_names == ["a.b", "who"]

@@ -405,7 +405,9 @@ def _sort(
 
     folder.mkdir(parents=True, exist_ok=True)
     write = partial(reduce.write_part, codebook, folder)
-    reduce.join(engine.in_order(expression, reduce.ORDER, write, count, without=without), codebook, folder)
+    names = source.events.select("who")
+    parts = engine.in_order(expression, reduce.ORDER, write, count, without=without, names=names)
+    reduce.join(parts, codebook, folder)
 
 
 def keep_standing(source: Source, engine: Engine, as_of: dt.datetime, folder: Path) -> None:
