@@ -172,7 +172,7 @@ def added(tables: Sequence[pa.Table], keys: Sequence[str]) -> pa.Table:
     """
     told = [name for name in tables[0].column_names if name not in keys]
     how = [(name, {"first": "min", "last": "max"}.get(name, "sum")) for name in told]
-    found = pa.concat_tables(tables).group_by(list(keys)).aggregate(how)
+    found = pa.concat_tables(tables).group_by(list(keys), use_threads=False).aggregate(how)  # in the order they come
     found = found.rename_columns({f"{name}_{what}": name for name, what in how}).select(tables[0].column_names)
     return found.cast(tables[0].schema)
 
