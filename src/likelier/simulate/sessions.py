@@ -63,13 +63,12 @@ ROOM = 128, 512  # events and items that one day may take at most
 
 
 @numba.njit(cache=True)
-def write(events: Any, used: Any, who: int, kind: int, moment: int, device: int, app: int, page: int) -> Any:
-    """Take the next empty row."""
+def write(events: Any, used: Any, who: int, moment: int) -> Any:
+    """Take the next empty row. What it tells is set by who asked: for every constant this would be compiled anew."""
     row = events[used[0]]
-    row.moment, row.who, row.kind, row.number = moment, who, kind, used[2]
-    row.device, row.app, row.page = device, app, page
-    row.referrer = row.keyword = row.campaign = row.order = -1
-    row.items = row.plan = row.plan_change = row.reason = 0
+    row.moment, row.who, row.number = moment, who, used[2]
+    row.device = row.referrer = row.page = row.keyword = row.campaign = row.order = -1
+    row.kind = row.items = row.app = row.plan = row.plan_change = row.reason = 0
     row.plan_start = row.plan_end = 0
     row.total = 0.0
     used[0] += 1
@@ -124,16 +123,19 @@ def _session(
     if not app and uniform(ink) < person.mobile:
         device = 2 if uniform(ink) < 0.12 else 1
     if seen.app == 2:
-        write(events, used, who, INSTALL, moment, device, 1, -1)
+        row = write(events, used, who, moment)
+        row.kind, row.device, row.app, row.page = INSTALL, device, 1, -1
         moment += pause(ink)
     if app:
-        write(events, used, who, LAUNCH, moment, device, 1, -1)
+        row = write(events, used, who, moment)
+        row.kind, row.device, row.app, row.page = LAUNCH, device, 1, -1
         moment += pause(ink) // 8
     _land(who, person, seen.campaign, moment, device, app, ink, events, used)
     wanted = _choose(person, first, ink)
     if seen.views > 0 and uniform(ink) < habits.search:
         moment += pause(ink)
-        row = write(events, used, who, SEARCH, moment, device, app, RESULTS)
+        row = write(events, used, who, moment)
+        row.kind, row.device, row.app, row.page = SEARCH, device, app, RESULTS
         row.keyword = wanted
     pages_at = CATEGORIES + len(first) - 1
     for view in range(seen.views):
@@ -141,18 +143,21 @@ def _session(
         product = wanted if view == 0 else _choose(person, first, ink)
         if view > 0 and product == wanted:
             product = _choose(person, first, ink)
-        row = write(events, used, who, VIEW, moment, device, app, pages_at + product)
+        row = write(events, used, who, moment)
+        row.kind, row.device, row.app, row.page = VIEW, device, app, pages_at + product
         write_item(row, items, used, product, 1, prices[product])
         wants = seen.adds > view or (seen.bought and (cart[0] == 0 or uniform(ink) < habits.basket))
         if wants and cart[0] < MOST_IN_CART and not _holds(cart, product):
             moment += pause(ink) // 2
-            row = write(events, used, who, ADD, moment, device, app, pages_at + product)
+            row = write(events, used, who, moment)
+            row.kind, row.device, row.app, row.page = ADD, device, app, pages_at + product
             write_item(row, items, used, product, 1, prices[product])
             cart[0] += 1
             cart[cart[0]] = product
         elif uniform(ink) < 0.03:
             moment += pause(ink)
-            row = write(events, used, who, SAVE, moment, device, app, pages_at + product)
+            row = write(events, used, who, moment)
+            row.kind, row.device, row.app, row.page = SAVE, device, app, pages_at + product
             write_item(row, items, used, product, 1, prices[product])
     if seen.bought:
         orders += 1
@@ -169,11 +174,13 @@ def _land(
 ) -> None:
     start = uniform(ink)
     if campaign >= 0 and uniform(ink) < 0.75:
-        row = write(events, used, who, LINK, moment, device, app, SALE if start < 0.5 else NEW)
+        row = write(events, used, who, moment)
+        row.kind, row.device, row.app, row.page = LINK, device, app, SALE if start < 0.5 else NEW
         row.campaign = campaign
         return
     page = HOME if start < 0.6 else (CATEGORIES + person.favourite if start < 0.85 else NEW)
-    row = write(events, used, who, PAGE, moment, device, app, page)
+    row = write(events, used, who, moment)
+    row.kind, row.device, row.app, row.page = PAGE, device, app, page
     if not app and uniform(ink) < 0.4:
         row.referrer = int(4.0 * uniform(ink) ** 2)
 
@@ -186,15 +193,17 @@ def _buy(
     """Check out with what is in the cart, and buy it. Answers when."""
     start = used[1]
     moment += pause(ink) + 20 * SECOND
-    row = write(events, used, who, CHECK_OUT, moment, device, app, CHECKOUT)
+    row = write(events, used, who, moment)
+    row.kind, row.device, row.app, row.page = CHECK_OUT, device, app, CHECKOUT
     for place in range(1, cart[0] + 1):
         pieces = 1 + poisson(ink, habits.quantity * person.spend)
         write_item(row, items, used, cart[place], pieces, prices[cart[place]])
     moment += pause(ink) + 20 * SECOND
-    row = write(events, used, who, PURCHASE, moment, device, app, CONFIRMATION)
+    row = write(events, used, who, moment)
+    row.kind, row.device, row.app, row.page = PURCHASE, device, app, CONFIRMATION
     row.order = order
     for place in range(cart[0]):
-        product, pieces = items[start + place].product, items[start + place].quantity
+        product, pieces = int(items[start + place].product), int(items[start + place].quantity)
         write_item(row, items, used, product, pieces, prices[product])
     cart[0] = 0
     return moment
@@ -209,17 +218,20 @@ def _leave_cart(
     if removed:
         for place in range(1, cart[0] + 1):
             moment += pause(ink) // 4
-            row = write(events, used, who, REMOVE, moment, device, app, CART)
+            row = write(events, used, who, moment)
+            row.kind, row.device, row.app, row.page = REMOVE, device, app, CART
             write_item(row, items, used, cart[place], 1, prices[cart[place]])
         cart[0] = 0
     elif uniform(ink) < 0.3:
         moment += pause(ink)
-        row = write(events, used, who, OPEN, moment, device, app, CART)
+        row = write(events, used, who, moment)
+        row.kind, row.device, row.app, row.page = OPEN, device, app, CART
         for place in range(1, cart[0] + 1):
             write_item(row, items, used, cart[place], 1, prices[cart[place]])
         if uniform(ink) < 0.25:
             moment += pause(ink)
-            write(events, used, who, CHECK_OUT, moment, device, app, CHECKOUT)
+            row = write(events, used, who, moment)
+            row.kind, row.device, row.app, row.page = CHECK_OUT, device, app, CHECKOUT
     return moment
 
 
@@ -228,11 +240,14 @@ def _end(who: int, crashed: int, moment: int, device: int, app: int, ink: Any, e
     if uniform(ink) < 0.1:
         other = uniform(ink)
         page = ACCOUNT if other < 0.6 else (HELP if other < 0.85 else WISHLIST)
-        write(events, used, who, PAGE, moment, device, app, page)
+        row = write(events, used, who, moment)
+        row.kind, row.device, row.app, row.page = PAGE, device, app, page
     if app and uniform(ink) < 0.15:
-        write(events, used, who, FEATURE, moment + pause(ink), device, 1, -1)
+        row = write(events, used, who, moment + pause(ink))
+        row.kind, row.device, row.app, row.page = FEATURE, device, 1, -1
     if crashed:
-        write(events, used, who, CRASH, moment + 2 * pause(ink), 1, 1, -1)
+        row = write(events, used, who, moment + 2 * pause(ink))
+        row.kind, row.device, row.app, row.page = CRASH, 1, 1, -1
 
 
 @numba.njit(cache=True)
@@ -246,7 +261,7 @@ def tell(
     """
     ink, cart = np.zeros(1, np.uint64), np.zeros(MOST_IN_CART + 1, np.int64)
     used[:] = 0
-    orders, last, filled = 0, -1, 0
+    orders, last, filled = np.int64(0), -1, 0
     for at in range(len(rows)):
         seen = rows[at]
         who = seen.who
@@ -259,7 +274,8 @@ def tell(
             return FULL
         midnight = seen.day * DAY_US
         if seen.messaged:
-            row = write(events, used, who, MESSAGE, midnight + 6 * HOUR + int(2 * HOUR * uniform(ink)), -1, 0, -1)
+            row = write(events, used, who, midnight + 6 * HOUR + int(2 * HOUR * uniform(ink)))
+            row.kind, row.device, row.app, row.page = MESSAGE, -1, 0, -1
             row.campaign = seen.campaign
         if seen.visited:
             if seen.day - filled > CART_DAYS:
@@ -270,7 +286,8 @@ def tell(
             if seen.adds:
                 filled = seen.day
         if seen.plan_change not in (SAME, ENDED):
-            row = write(events, used, who, PLAN, midnight + 23 * HOUR + int(0.9 * HOUR * uniform(ink)), -1, 0, -1)
+            row = write(events, used, who, midnight + 23 * HOUR + int(0.9 * HOUR * uniform(ink)))
+            row.kind, row.device, row.app, row.page = PLAN, -1, 0, -1
             row.plan_change, row.plan, row.reason = seen.plan_change, seen.plan, int(4.0 * uniform(ink))
             row.plan_start, row.plan_end = seen.plan_start, seen.plan_end
     return used[0]

@@ -58,19 +58,23 @@ def intrude(
                     if used[0] + ROOM[0] > len(events) or used[1] + ROOM[1] > len(items):
                         return FULL
                     product = int(first[-1] * uniform(rng))
-                    row = write(events, used, who, VIEW, moment, 0, 0, pages_at + product)
+                    row = write(events, used, who, moment)
+                    row.kind, row.device, row.app, row.page = VIEW, 0, 0, pages_at + product
                     write_item(row, items, used, product, 1, prices[product])
                     moment += 2 * SECOND
             elif who >= bots and uniform(rng) < 0.2:
                 if used[0] + ROOM[0] > len(events) or used[1] + ROOM[1] > len(items):
                     return FULL
                 moment = day * DAY_US + 8 * HOUR + int(8 * HOUR * uniform(rng))
-                write(events, used, who, PAGE, moment, 0, 0, pages_at + test)
+                row = write(events, used, who, moment)
+                row.kind, row.device, row.app, row.page = PAGE, 0, 0, pages_at + test
                 for kind, page in ((VIEW, pages_at + test), (ADD, pages_at + test), (CHECK_OUT, CHECKOUT)):
                     moment += pause(rng)
-                    row = write(events, used, who, kind, moment, 0, 0, page)
+                    row = write(events, used, who, moment)
+                    row.kind, row.device, row.app, row.page = kind, 0, 0, page
                     write_item(row, items, used, test, 1, prices[test])
-                row = write(events, used, who, PURCHASE, moment + pause(rng), 0, 0, CONFIRMATION)
+                row = write(events, used, who, moment + pause(rng))
+                row.kind, row.device, row.app, row.page = PURCHASE, 0, 0, CONFIRMATION
                 row.order = day
                 write_item(row, items, used, test, 1, prices[test])
     return used[0]
