@@ -261,7 +261,8 @@ def tell(
     """
     ink, cart = np.zeros(1, np.uint64), np.zeros(MOST_IN_CART + 1, np.int64)
     used[:] = 0
-    orders, last, filled = np.int64(0), -1, 0
+    orders: Any = np.int64(0)  # a constant 0 would have a visit compiled for it, and for any other number
+    last, filled = -1, 0
     for at in range(len(rows)):
         seen = rows[at]
         who = seen.who

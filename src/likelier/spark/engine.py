@@ -45,6 +45,7 @@ ON_THIS_MACHINE = {  # nobody else is to talk to it
     "spark.driver.bindAddress": "127.0.0.1",
 }
 OF_A_RUN = {
+    "spark.python.daemon.module": "likelier.spark.daemon",  # whose children need not load what it has loaded
     "spark.driver.maxResultSize": "0",  # a number a profile comes back, and the driver holds those anyway
     "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / "spark-warehouse"),  # not where somebody happens to be
 }
