@@ -1,5 +1,6 @@
 """A store on each database that likelier works with."""
 
+import gc
 import itertools
 import shutil
 import sqlite3
@@ -19,6 +20,14 @@ from xdist.scheduler import LoadScopeScheduling
 
 from likelier.store import database as stores
 from likelier.store.database import Store, open_store
+
+gc.disable()  # what is loaded here stays: looked through at every turn it costs a worker seconds
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
 
 # A busy machine is no fault of the code.
 hypothesis.settings.register_profile("patient", deadline=None)
