@@ -31,7 +31,7 @@ test: install
 	$(MAKE) --no-print-directory --jobs=2 check suite
 
 suite: install
-	$(BIN)/pytest tests/features -k compiled_once  # compiles the features' kernel, which otherwise every worker does
+	$(BIN)/pytest -m compiles  # what otherwise every worker compiles: all modules, and what Numba makes machine code of
 	$(BIN)/pytest -n 4 --no-loadscope-reorder  # pages, Java, and processes to be killed, wait for half their time
 
 lock:  # writes requirements.lock anew from pyproject.toml

@@ -35,6 +35,7 @@ def test_equal_to_the_exact_ones(data, leaves, factors):
     assert explainer.base == pytest.approx(exact[0, -1], abs=1e-9)
 
 
+@pytest.mark.compiles
 def test_they_add_up_to_the_prediction(data):
     matrix, labels = data
     learnt = fit(matrix, labels, seed=1)

@@ -159,6 +159,7 @@ def test_rows_may_come_in_any_order_and_number():
     np.testing.assert_array_equal(many, each[profiles])
 
 
+@pytest.mark.compiles
 def test_the_loop_is_compiled_once_whatever_memory_the_arrays_are_in():
     activities = activities_of([[Event(CUT_OFF - DAY, {0, 1})], [Event(CUT_OFF - 2 * DAY, {1})]])
     apart = replace(activities, times=np.repeat(activities.times, 2)[::2], words=activities.words.copy(order="F"))

@@ -55,6 +55,7 @@ def test_they_survive_the_way_to_a_file_and_back(people):
     np.testing.assert_array_equal(again.log_odds(matrix), curves.log_odds(matrix))
 
 
+@pytest.mark.compiles
 def test_heights_are_read_off_as_numpy_interpolates_to_the_last_bit():
     rng = np.random.default_rng(2)
     knots = np.sort(np.round(rng.exponential(3, (4, 65)), 1), axis=1)  # some of them repeated

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from scipy.stats import norm
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from likelier.model.evaluate import auc, average_precision, deciles, precision_auc
+from likelier.model.evaluate import auc, auc_gain, average_precision, deciles, precision_auc
 
 REPEATS = 200
 
@@ -45,3 +45,17 @@ def test_the_average_precision_is_that_of_scikit_learn_ties_and_gaps_included(va
     score, labels = rng.integers(0, values, 400) / values, rng.random(400) < 0.2
     levels = 2 * np.unique(-score, return_inverse=True)[1] + 1
     assert average_precision(levels, labels) == pytest.approx(average_precision_score(labels, score), abs=1e-12)
+
+
+def test_the_difference_of_two_orders_has_the_error_that_repetition_shows():
+    rng = np.random.default_rng(1)
+    found = []
+    for _ in range(60):
+        truth = rng.normal(size=400)
+        labels = rng.random(400) < 1 / (1 + np.exp(-truth))
+        one, other = truth + rng.normal(size=400), truth + rng.normal(size=400)
+        gained, error = auc_gain(one, other, labels)
+        assert gained == pytest.approx(roc_auc_score(labels, one) - roc_auc_score(labels, other))
+        found.append((gained, error))
+    gains, errors = np.array(found).T
+    assert np.mean(errors) == pytest.approx(np.std(gains), rel=0.25)

@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from sklearn.metrics import roc_auc_score
 from tests.pipeline import shop
 
 from likelier.backend import DuckDB
@@ -14,7 +13,7 @@ from likelier.errors import RunError
 from likelier.lake import Lake
 from likelier.model import artifact
 from likelier.pipeline import STAGES, Inputs, other_scores_file, run_stage, scorer_files, scores_file
-from likelier.pipeline.keeping import Kept, challenge, paired
+from likelier.pipeline.keeping import Kept, challenge
 from likelier.pipeline.reading import Champion
 from likelier.timespan import DAY
 
@@ -130,20 +129,6 @@ def test_a_stale_champion_goes_and_whichever_lost_scores_beside(lake, first, kep
     assert said["insights"]["champion"]["scores"]["used_mean"] == pytest.approx(
         np.mean(scores(tmp_path / "stale")["probability"].to_numpy())
     )
-
-
-def test_the_difference_of_two_orders_has_the_error_that_repetition_shows():
-    rng = np.random.default_rng(1)
-    found = []
-    for _ in range(60):
-        truth = rng.normal(size=400)
-        labels = rng.random(400) < 1 / (1 + np.exp(-truth))
-        one, other = truth + rng.normal(size=400), truth + rng.normal(size=400)
-        gained, error = paired(one, other, labels)
-        assert gained == pytest.approx(roc_auc_score(labels, one) - roc_auc_score(labels, other))
-        found.append((gained, error))
-    gains, errors = np.array(found).T
-    assert np.mean(errors) == pytest.approx(np.std(gains), rel=0.25)
 
 
 def test_where_no_new_model_can_be_made_the_champion_stays_unless_it_is_stale(tmp_path, monkeypatch):

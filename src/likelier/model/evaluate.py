@@ -31,15 +31,33 @@ def auc(score: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     >>> auc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))["value"]
     0.75
     """
-    good, bad = score[labels], score[~labels]
-    ranks = rankdata(np.concatenate([good, bad]))
-    of_good = (ranks[: len(good)] - rankdata(good)) / len(bad)
-    of_bad = 1 - (ranks[len(good) :] - rankdata(bad)) / len(good)
-    value = float(of_good.mean())
-    error = np.sqrt(np.var(of_good, ddof=1) / len(good) + np.var(of_bad, ddof=1) / len(bad)) if _several(labels) else 0
+    good, bad = placements(score, labels)
+    value = float(good.mean())
+    error = np.sqrt(np.var(good, ddof=1) / len(good) + np.var(bad, ddof=1) / len(bad)) if _several(labels) else 0
     inside = min(max(value, 1e-6), 1 - 1e-6)
     centre, half = _logit(value), Z95 * error / (inside * (1 - inside))
     return {"value": value, "low": _logistic(centre - half), "high": _logistic(centre + half)}
+
+
+def auc_gain(one: np.ndarray, other: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Say by how much the AUC of one exceeds that of another on the same people, with its standard error (DeLong).
+
+    >>> labels = np.array([True, True, False, False])
+    >>> auc_gain(np.array([0.9, 0.8, 0.2, 0.1]), np.array([0.9, 0.1, 0.2, 0.8]), labels)[0]
+    0.5
+    """
+    good, bad = map(np.stack, zip(*[placements(score, labels) for score in (one, other)], strict=True))
+    gained = float(good[0].mean() - good[1].mean())
+    spread = [np.var(part[0] - part[1], ddof=1) / part.shape[1] for part in (good, bad) if part.shape[1] > 1]
+    return gained, float(np.sqrt(sum(spread)))
+
+
+def placements(score: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each who did the part of those who did not that it stands before, and the other way round."""
+    good, bad = score[labels], score[~labels]
+    ranks = rankdata(np.concatenate([good, bad]))
+    of_good = (ranks[: len(good)] - rankdata(good)) / len(bad)
+    return of_good, 1 - (ranks[len(good) :] - rankdata(bad)) / len(good)
 
 
 def _several(labels: np.ndarray) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
 from likelier.activities.reduce import load
 from likelier.activities.traits import load_traits
@@ -25,7 +25,7 @@ from likelier.errors import RunError
 from likelier.insights.estimate import trust
 from likelier.model import artifact, calibrate
 from likelier.model.calibrate import LEFT, Calibration
-from likelier.model.evaluate import POOR_AUC, auc, metrics
+from likelier.model.evaluate import POOR_AUC, auc, auc_gain, metrics
 from likelier.model.train import log_odds
 from likelier.pipeline import learning, soon
 from likelier.pipeline.asking import load_asked, load_soon
@@ -162,7 +162,7 @@ def challenge(kept: Kept, train: Callable[[Path], dict[str, Any]], out: Path) ->
         return {**said, "champion": {**said["champion"], "challenger_problem": str(error.message)}}
     people, rival = _people(kept, other)
     probability = kept.asked(people)
-    gained, error_of_it = paired(rival, probability, people.labels)
+    gained, error_of_it = auc_gain(rival, probability, people.labels)
     here, there = auc(probability, people.labels), auc(rival, people.labels)
     told = {
         "as_of": kept.champion.as_of.isoformat(),
@@ -200,24 +200,3 @@ def _swap(out: Path) -> None:
     for path in aside.iterdir():
         path.rename(out / path.name)
     aside.rmdir()
-
-
-def paired(one: np.ndarray, other: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Say by how much the AUC of one exceeds that of another on the same people, with its standard error (DeLong).
-
-    >>> labels = np.array([True, True, False, False])
-    >>> paired(np.array([0.9, 0.8, 0.2, 0.1]), np.array([0.9, 0.1, 0.2, 0.8]), labels)[0]
-    0.5
-    """
-    good, bad = (np.stack([_places(score, labels)[k] for score in (one, other)]) for k in (0, 1))
-    gained = float(good[0].mean() - good[1].mean())
-    spread = [np.var(part[0] - part[1], ddof=1) / part.shape[1] for part in (good, bad) if part.shape[1] > 1]
-    return gained, float(np.sqrt(sum(spread)))
-
-
-def _places(score: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each who did the part of those who did not that it stands before, and the other way round."""
-    good, bad = score[labels], score[~labels]
-    ranks = rankdata(np.concatenate([good, bad]))
-    of_good = (ranks[: len(good)] - rankdata(good)) / len(bad)
-    return of_good, 1 - (ranks[len(good) :] - rankdata(bad)) / len(good)
