@@ -1,9 +1,8 @@
 """Exact contributions of every factor to every prediction: the Shapley values of TreeSHAP (Lundberg et al. 2020).
 
-Our trees have so few splits that all their outcomes fit in a table: of a tree with m splits, each pattern of m answers
-("left" or "right", asked of every split whether on the path or not) decides the tree's Shapley values. They are
-computed once a pattern; a row then costs m comparisons and as many additions a tree, hardly more than the prediction
-itself, which comes out as their sum.
+Our trees have so few splits that all their outcomes fit in a table (:mod:`likelier.model.trees`): each pattern of
+answers decides a tree's Shapley values. They are computed once a pattern; a row then costs as many additions as
+comparisons, hardly more than the prediction itself, which comes out as their sum.
 """
 
 from __future__ import annotations
@@ -19,9 +18,7 @@ import numpy as np
 
 from likelier.model.curves import Curves
 from likelier.model.train import Booster, Learnt, blended
-
-MOST_SPLITS = 10  # 1024 patterns a tree
-BLOCK = 256  # rows
+from likelier.model.trees import BLOCK, Splits, Tree, answered, trees_of, turned
 
 
 @dataclass(frozen=True)
@@ -50,20 +47,16 @@ class Reasons:
 
 @dataclass(frozen=True)
 class Explainer:
-    """A model's trees as tables. Splits of all trees stand one after the other, tree t's at ``first[t]:first[t + 1]``.
+    """A model's trees as tables.
 
-    `table` holds for each tree, at ``rows[t] + pattern``, what each of its splits' factors is credited with; a factor
-    that several splits share is credited at the first of them.
+    `table` holds for each tree and pattern what each of its splits' factors is credited with; a factor that several
+    splits share is credited at the first of them.
     """
 
     factors: int
     base: float
-    first: np.ndarray
-    feature: np.ndarray
+    splits: Splits
     factor: np.ndarray
-    threshold: np.ndarray
-    missing_left: np.ndarray
-    rows: np.ndarray
     table: np.ndarray
 
     @classmethod
@@ -72,20 +65,14 @@ class Explainer:
 
         Raises ValueError for trees with more splits than a table should hold.
         """
-        trees = [_Tree.of(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"]]
-        splits = [split for tree in trees for split in tree.splits]
-        tables = [tree.shapley() for tree in trees]
+        trees = trees_of(booster)
+        splits, tables = Splits.of(trees), [_shapley(tree) for tree in trees]
         widest = max((len(tree.splits) for tree in trees), default=0)
-        column = np.array([split["split_feature"] for split in splits], np.int64)
         return cls(
             factors=int(factor_of.max()) + 1,
-            base=sum(tree.expected for tree in trees),
-            first=np.cumsum([0, *(len(tree.splits) for tree in trees)]),
-            feature=column,
-            factor=factor_of[column],
-            threshold=np.array([split["threshold"] for split in splits], np.float64),
-            missing_left=np.array([_missing_goes_left(split) for split in splits], np.bool_),
-            rows=np.cumsum([0, *(len(table) for table in tables)])[:-1],
+            base=sum(_expected(tree) for tree in trees),
+            splits=splits,
+            factor=factor_of[splits.feature],
             table=np.concatenate([np.pad(table, ((0, 0), (0, widest - table.shape[1]))) for table in tables]),
         )
 
@@ -96,17 +83,12 @@ class Explainer:
         log-odds.
         """
         found = np.zeros((len(matrix), self.factors))
-        parts = (self.first, self.feature, self.factor, self.threshold, self.missing_left, self.rows, self.table)
+        parts = (*self.splits.parts, self.factor, self.table)
         workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         cuts = np.linspace(0, len(matrix), workers + 1).astype(int)
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(lambda a, b: _credit(matrix[a:b], found[a:b], *parts), cuts[:-1], cuts[1:]))
         return found
-
-
-def _missing_goes_left(split: dict[str, Any]) -> bool:
-    """LightGBM takes a missing value for zero unless it saw missing values when it chose the split."""
-    return bool(split["default_left"]) if split["missing_type"] == "NaN" else split["threshold"] >= 0
 
 
 @numba.njit(nogil=True, cache=True)
@@ -115,10 +97,10 @@ def _credit(
     found: np.ndarray,
     first: np.ndarray,
     feature: np.ndarray,
-    factor: np.ndarray,
     threshold: np.ndarray,
     missing_left: np.ndarray,
     rows: np.ndarray,
+    factor: np.ndarray,
     table: np.ndarray,
 ) -> None:
     """Take some rows at a time, a feature of all of them after the other: the processor then compares several at once.
@@ -130,19 +112,11 @@ def _credit(
     earned = np.empty((found.shape[1], BLOCK))
     for start in range(0, matrix.shape[0], BLOCK):
         here = min(BLOCK, matrix.shape[0] - start)
-        values[:, :here] = matrix[start : start + here].T
+        turned(matrix, start, here, values)
         earned[:, :here] = 0
         for tree in range(len(first) - 1):
             begin, end = first[tree], first[tree + 1]
-            pattern[:here] = 0
-            for split in range(begin, end):
-                column, limit, answer = values[feature[split]], threshold[split], np.int32(1 << (split - begin))
-                if missing_left[split]:
-                    for row in range(here):
-                        pattern[row] |= np.int32(0) if column[row] > limit else answer
-                else:
-                    for row in range(here):
-                        pattern[row] |= answer if column[row] <= limit else np.int32(0)
+            answered(values, here, begin, end, feature, threshold, missing_left, pattern)
             for split in range(begin, end):
                 mine = earned[factor[split]]
                 for row in range(here):
@@ -150,60 +124,38 @@ def _credit(
         found[start : start + here] = earned[:, :here].T
 
 
-@dataclass(frozen=True)
-class _Tree:
-    """One tree's structure, its splits numbered, and the mean of its leaves over the training rows."""
+def _expected(tree: Tree) -> float:
+    """Give the mean of a tree's leaves over the training rows."""
+    nothing = [np.zeros((1, 1), bool)] * len(tree.splits)
+    return float(_value(tree.structure, nothing, nothing)[0, 0])
 
-    structure: dict[str, Any]
-    splits: tuple[dict[str, Any], ...]
 
-    @classmethod
-    def of(cls, structure: dict[str, Any]) -> _Tree:
-        splits: list[dict[str, Any]] = []
+def _shapley(tree: Tree) -> np.ndarray:
+    """Give the credit of each split's feature for each pattern of answers, of shape (patterns, splits)."""
+    splits = len(tree.splits)
+    columns = [split["split_feature"] for split in tree.splits]
+    players = sorted(set(columns), key=columns.index)
+    coalitions = np.arange(2 ** len(players))[None, :]
+    known = [(coalitions >> players.index(column) & 1).astype(bool) for column in columns]
+    worth = np.broadcast_to(_value(tree.structure, tree.answers, known), (2**splits, coalitions.shape[1]))
+    found = np.zeros((2**splits, splits))
+    for player, column in enumerate(players):
+        without = np.flatnonzero((coalitions[0] >> player & 1) == 0)
+        sizes = np.array([int(c).bit_count() for c in without])
+        orders = [factorial(size) * factorial(len(players) - size - 1) for size in sizes]
+        gain = worth[:, without | 1 << player] - worth[:, without]
+        found[:, columns.index(column)] = gain @ np.array(orders) / factorial(len(players))
+    return found
 
-        def number(node: dict[str, Any]) -> None:
-            if "split_index" in node:
-                node["place"] = len(splits)
-                splits.append(node)
-                number(node["left_child"])
-                number(node["right_child"])
 
-        number(structure)
-        if len(splits) > MOST_SPLITS:
-            raise ValueError(f"A tree has {len(splits)} splits; at most {MOST_SPLITS} can be tabulated.")
-        return cls(structure, tuple(splits))
-
-    @property
-    def expected(self) -> float:
-        nothing = [np.zeros((1, 1), bool)] * len(self.splits)
-        return float(self._value(self.structure, nothing, nothing)[0, 0])
-
-    def shapley(self) -> np.ndarray:
-        """Give the credit of each split's feature for each pattern of answers, of shape (patterns, splits)."""
-        splits = len(self.splits)
-        columns = [split["split_feature"] for split in self.splits]
-        players = sorted(set(columns), key=columns.index)
-        patterns, coalitions = np.arange(2**splits)[:, None], np.arange(2 ** len(players))[None, :]
-        known = [(coalitions >> players.index(column) & 1).astype(bool) for column in columns]
-        answers = [(patterns >> place & 1).astype(bool) for place in range(splits)]
-        worth = np.broadcast_to(self._value(self.structure, answers, known), (len(patterns), coalitions.shape[1]))
-        found = np.zeros((len(patterns), splits))
-        for player, column in enumerate(players):
-            without = np.flatnonzero((coalitions[0] >> player & 1) == 0)
-            sizes = np.array([int(c).bit_count() for c in without])
-            orders = [factorial(size) * factorial(len(players) - size - 1) for size in sizes]
-            gain = worth[:, without | 1 << player] - worth[:, without]
-            found[:, columns.index(column)] = gain @ np.array(orders) / factorial(len(players))
-        return found
-
-    def _value(self, node: dict[str, Any], answers: list[np.ndarray], known: list[np.ndarray]) -> np.ndarray:
-        """Expect the tree's value when only the known splits are answered; the others go both ways, by their rows."""
-        if "split_index" not in node:
-            return np.full((1, 1), float(node["leaf_value"]))
-        left, right = (self._value(node[side], answers, known) for side in ("left_child", "right_child"))
-        share = _rows(node["left_child"]) / max(_rows(node), 1)
-        answered = np.where(answers[node["place"]], left, right)
-        return np.where(known[node["place"]], answered, share * left + (1 - share) * right)
+def _value(node: dict[str, Any], answers: list[np.ndarray], known: list[np.ndarray]) -> np.ndarray:
+    """Expect a tree's value when only the known splits are answered; the others go both ways, by their rows."""
+    if "split_index" not in node:
+        return np.full((1, 1), float(node["leaf_value"]))
+    left, right = (_value(node[side], answers, known) for side in ("left_child", "right_child"))
+    share = _rows(node["left_child"]) / max(_rows(node), 1)
+    decided = np.where(answers[node["place"]], left, right)
+    return np.where(known[node["place"]], decided, share * left + (1 - share) * right)
 
 
 def _rows(node: dict[str, Any]) -> float:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import lightgbm as lgb
 import numpy as np
@@ -20,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 
 from likelier.model.calibrate import Calibration
 from likelier.model.train import PARAMETERS, Booster
+from likelier.model.trees import Forest
 
 ROUNDS = 100
 FASTER = {"learning_rate": 0.06}
@@ -36,9 +38,13 @@ class Sooner:
     trees: Booster
     calibration: Calibration
 
+    @cached_property
+    def forest(self) -> Forest:
+        return Forest.of(self.trees)
+
     def log_odds(self, main: np.ndarray, matrix: np.ndarray) -> np.ndarray:
         """Predict raw log-odds from the main window's and the features."""
-        return self.level + self.slope * main + np.asarray(self.trees.predict(matrix, raw_score=True))
+        return self.level + self.slope * main + self.forest.log_odds(matrix)
 
     def probability(self, main: np.ndarray, matrix: np.ndarray) -> np.ndarray:
         return self.calibration.probability(self.log_odds(main, matrix))

@@ -8,6 +8,7 @@ fixed by the seed; nobody chooses.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import lightgbm as lgb
@@ -15,6 +16,7 @@ import numpy as np
 from lightgbm import Booster
 
 from likelier.model.curves import Curves, fit_curves
+from likelier.model.trees import Forest
 
 __all__ = ["PARAMETERS", "Booster", "Learnt", "blended", "fit", "fit_trees", "log_odds", "used_features"]
 
@@ -45,6 +47,10 @@ class Learnt:
     trees: Booster
     curves: Curves
 
+    @cached_property
+    def forest(self) -> Forest:
+        return Forest.of(self.trees)
+
 
 def fit(matrix: np.ndarray, labels: np.ndarray, *, seed: int) -> Learnt:
     """Learn log-odds from a matrix (rows, features; NaN is absent) and boolean labels (rows), both present."""
@@ -64,7 +70,7 @@ def used_features(booster: Booster) -> np.ndarray:
 
 def log_odds(learnt: Learnt, matrix: np.ndarray) -> np.ndarray:
     """Predict raw log-odds, float64, one a row."""
-    return blended(np.asarray(learnt.trees.predict(matrix, raw_score=True)), learnt.curves.log_odds(matrix))
+    return blended(learnt.forest.log_odds(matrix), learnt.curves.log_odds(matrix))
 
 
 def blended(of_trees: Any, of_curves: Any) -> Any:
