@@ -6,6 +6,7 @@ activities depends on what they are, never on when they were read. Only a part i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,9 +62,9 @@ class _Part:
         return np.concatenate([[0], np.cumsum(counts)])
 
 
-def merge(one: Path, other: Path, out: Path) -> None:
+def merge(earlier: Path, later: Path, out: Path) -> None:
     """Leave in a folder the activities of two others, which hold other events, read by the same codebook."""
-    parts = [_Part(folder, codebook_of(one)) for folder in (one, other)]
+    parts = [_Part(folder, codebook_of(earlier)) for folder in (earlier, later)]
     ids = _every([part.ids for part in parts])
     ranges = [part.ranges(ids) for part in parts]
     starts = np.sum(ranges, axis=0)
@@ -71,13 +72,13 @@ def merge(one: Path, other: Path, out: Path) -> None:
     with appending(out, ALL) as files:
         for first, last in chunks(starts, CHUNK):
             here = [each[first : last + 1] for each in ranges]
-            order = _order(parts, here)
+            before = _before(parts, here)
             for name, file in files.items():
-                rows = [part.arrays[name][each[0] : each[-1]] for part, each in zip(parts, here, strict=True)]
-                np.concatenate(rows).take(order, axis=0).tofile(file)
-                let_go(*rows)
+                one, other = (part.arrays[name][each[0] : each[-1]] for part, each in zip(parts, here, strict=True))
+                _spliced(one, other, before).tofile(file)
+                let_go(one, other)
     save_profiles(ids, np.diff(starts), out)
-    share(one / CODEBOOK, out / CODEBOOK)
+    share(earlier / CODEBOOK, out / CODEBOOK)
 
 
 def cut(folder: Path, before: int, out: Path) -> None:
@@ -117,38 +118,54 @@ def _every(ids: Sequence[pa.Array]) -> pa.Array:
     return found.take(pc.sort_indices(found))
 
 
-def _order(parts: Sequence[_Part], ranges: Sequence[np.ndarray]) -> np.ndarray:
-    """Say in which order the events of some profiles, those of both parts one after the other, follow each other."""
+def _before(parts: Sequence[_Part], ranges: Sequence[np.ndarray]) -> np.ndarray:
+    """Say for each event that some profiles have in the other part how many of the one part come before it."""
     (times, ties), (other_times, other_ties) = (
         [part.arrays[name][each[0] : each[-1]] for name in ("times", TIES)]
         for part, each in zip(parts, ranges, strict=True)
     )
     begins = [each - each[0] for each in ranges]
-    mine, others = (times, ties, begins[0]), (other_times, other_ties, begins[1])
-    return _merged(*map(read_only, (*mine, *others)))
+    return _counted_before(*map(read_only, (times, ties, begins[0], other_times, other_ties, begins[1])))
 
 
 @numba.njit(nogil=True, cache=True)
-def _merged(times, ties, starts, other_times, other_ties, other_starts):
-    order = np.empty(len(times) + len(other_times), np.int64)
-    place = 0
+def _counted_before(times, ties, starts, other_times, other_ties, other_starts):
+    before = np.empty(len(other_times), np.int64)
     for profile in range(len(starts) - 1):
         mine, end = starts[profile], starts[profile + 1]
-        other, other_end = other_starts[profile], other_starts[profile + 1]
-        while mine < end or other < other_end:
-            if other == other_end:
-                first = True
-            elif mine == end:
-                first = False
-            elif times[mine] != other_times[other]:
-                first = times[mine] < other_times[other]
-            else:
-                first = ties[mine] <= other_ties[other]
-            if first:
-                order[place] = mine
+        for other in range(other_starts[profile], other_starts[profile + 1]):
+            while mine < end and (
+                times[mine] < other_times[other]
+                or (times[mine] == other_times[other] and ties[mine] <= other_ties[other])
+            ):
                 mine += 1
-            else:
-                order[place] = len(times) + other
-                other += 1
-            place += 1
-    return order
+            before[other] = mine
+    return before
+
+
+def _spliced(one: np.ndarray, other: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Put the rows of an array between those of another, each behind so many of them."""
+    whole = np.empty((len(one) + len(other), *one.shape[1:]), one.dtype)
+    _splice(read_only(_cells(one)), read_only(_cells(other)), read_only(before), _cells(whole))
+    return whole
+
+
+def _cells(rows: np.ndarray) -> np.ndarray:
+    """See rows of any kind as so many four-byte cells each: one compiled loop copies all kinds."""
+    return rows.reshape(len(rows), math.prod(rows.shape[1:])).view(np.int32)
+
+
+@numba.njit(nogil=True, cache=True)
+def _splice(one, other, before, whole):
+    mine, row = 0, 0
+    for place in range(len(other) + 1):
+        end = before[place] if place < len(other) else len(one)
+        while mine < end:
+            for cell in range(one.shape[1]):
+                whole[row, cell] = one[mine, cell]
+            mine += 1
+            row += 1
+        if place < len(other):
+            for cell in range(other.shape[1]):
+                whole[row, cell] = other[place, cell]
+            row += 1

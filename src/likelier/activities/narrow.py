@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numba
 import numpy as np
 
 from likelier.activities.codes import BITS, Codebook
@@ -18,8 +17,8 @@ from likelier.activities.reduce import IDS, STARTS, load, save_codebook
 from likelier.readings import share
 
 SAME = (STARTS, "times", IDS)
-BYTES = 8  # of a word
 CHUNK = 1_000_000
+AT_ONCE = 1 << 14  # words that stay in the processor's own memory
 
 
 @dataclass(frozen=True)
@@ -34,47 +33,36 @@ class Choice:
 
 def narrow(folder: Path, choice: Choice, out: Path) -> None:
     """Leave a question's activities in a folder."""
-    common, codebook = load(folder)
+    common, _ = load(folder)
     out.mkdir(parents=True, exist_ok=True)
     for name in SAME:
         share(folder / name, out / name)
-    _write_words(common.words, _masks(choice, codebook.words), out / "words")
+    _write_words(common.words, choice, out / "words")
     _write_columns(common.measures, choice.measures, folder / "measures", out / "measures")
     _write_columns(common.slots, choice.slots, folder / "slots", out / "slots")
     save_codebook(choice.codebook, out)
 
 
-def _masks(choice: Choice, common_words: int) -> np.ndarray:
-    """Say for each value of each byte of the common words which of the question's bits it sets."""
-    found = np.zeros((common_words, BYTES, 256, choice.codebook.words), np.int64)
-    values = np.arange(256)
+def _moves(choice: Choice) -> dict[tuple[int, int, int], int]:
+    """Gather the bits that move alike: from a common word to one of the question's, so far to the right; most do."""
+    found: dict[tuple[int, int, int], int] = {}
     for bit, common in enumerate(choice.signals):
-        word, place = divmod(common, BITS)
-        holds = values >> place % 8 & 1 == 1
-        found[word, place // 8, holds, bit // BITS] |= 1 << bit % BITS
+        (mine, place), (theirs, there) = divmod(bit, BITS), divmod(common, BITS)
+        move = (theirs, mine, there - place)
+        found[move] = found.get(move, 0) | 1 << place
     return found
 
 
-def _write_words(words: np.ndarray, masks: np.ndarray, file: Path) -> None:
+def _write_words(words: np.ndarray, choice: Choice, file: Path) -> None:
+    moves = _moves(choice)
     with file.open("wb") as out:
-        for first in range(0, len(words), CHUNK):
-            some = np.array(words[first : first + CHUNK])
-            found = np.zeros((len(some), masks.shape[-1]), np.int64)
-            _rewrite(some, masks, found)
+        for first in range(0, len(words), AT_ONCE):
+            some = words[first : first + AT_ONCE]
+            found = np.zeros((len(some), choice.codebook.words), np.int64)
+            for (theirs, mine, right), bits in moves.items():
+                moved = some[:, theirs] >> right if right >= 0 else some[:, theirs] << -right
+                found[:, mine] |= moved & bits
             found.tofile(out)
-
-
-@numba.njit(nogil=True, cache=True)
-def _rewrite(words, masks, found):
-    for event in range(len(words)):
-        for word in range(words.shape[1]):
-            left = words[event, word]
-            place = 0
-            while left:
-                for mine in range(found.shape[1]):
-                    found[event, mine] |= masks[word, place, left & 255, mine]
-                left >>= 8
-                place += 1
 
 
 def _write_columns(rows: np.ndarray, chosen: Sequence[int], file: Path, other: Path) -> None:

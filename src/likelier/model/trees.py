@@ -122,7 +122,7 @@ class Forest:
 
 
 @numba.njit(nogil=True, cache=True)
-def turned(matrix, start, here, values):  # type: ignore[no-untyped-def]
+def turned(matrix: np.ndarray, start: int, here: int, values: np.ndarray) -> None:
     """Take so many rows from one on, a row a feature: plain loops, as slices of slices take seconds to compile."""
     for row in range(here):
         for column in range(matrix.shape[1]):
@@ -130,7 +130,16 @@ def turned(matrix, start, here, values):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def answered(values, here, begin, end, feature, threshold, missing_left, pattern):  # type: ignore[no-untyped-def]
+def answered(
+    values: np.ndarray,
+    here: int,
+    begin: int,
+    end: int,
+    feature: np.ndarray,
+    threshold: np.ndarray,
+    missing_left: np.ndarray,
+    pattern: np.ndarray,
+) -> None:
     """Leave the pattern of so many rows' answers to a tree's splits; `values` holds their features, a row a feature."""
     for row in range(here):
         pattern[row] = 0
@@ -145,8 +154,17 @@ def answered(values, here, begin, end, feature, threshold, missing_left, pattern
 
 
 @numba.njit(nogil=True, cache=True)
-def _sum_up(matrix, found, first, feature, threshold, missing_left, rows, outcomes):  # type: ignore[no-untyped-def]
-    """Take some rows at a time; what a row is given is added in the order of the trees, whichever rows are beside it."""
+def _sum_up(
+    matrix: np.ndarray,
+    found: np.ndarray,
+    first: np.ndarray,
+    feature: np.ndarray,
+    threshold: np.ndarray,
+    missing_left: np.ndarray,
+    rows: np.ndarray,
+    outcomes: np.ndarray,
+) -> None:
+    """Take some rows at a time; what a row is given is added in the order of the trees, whoever is beside it."""
     pattern = np.empty(BLOCK, np.int32)
     values = np.empty((matrix.shape[1], BLOCK), np.float32)
     for start in range(0, matrix.shape[0], BLOCK):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -245,15 +245,23 @@ def planned(
     lake: Lake,
     kept: codes.Codebook | None = None,
     readings: Readings | None = None,
+    others: Collection[dt.datetime] = (),
 ) -> Plan:
     """Look over the events, and choose what to look for. Raises RunError 411 and 412.
 
-    A model that is kept reads by the codebook it was made with.
+    A model that is kept reads by the codebook it was made with. At `others` runs are judged that look at the same.
     """
+    source, extent, calendar = looked_over(inputs, engine, lake, readings)
+    return Plan(inputs, source, extent, calendar, kept or _proposed(source, engine, calendar, others))
+
+
+def looked_over(
+    inputs: Inputs, engine: Engine, lake: Lake, readings: Readings | None = None
+) -> tuple[Source, dict[str, Any], windows.Calendar]:
+    """Say what is read, what is there of it, and which cut-offs that leaves. Raises RunError 411 and 412."""
     source = bind(inputs, engine, lake)
     extent = measure(source, engine, inputs, readings)
-    calendar = calendar_of(inputs, extent, source.question)
-    return Plan(inputs, source, extent, calendar, kept or _proposed(source, engine, calendar))
+    return source, extent, calendar_of(inputs, extent, source.question)
 
 
 def read(
@@ -278,9 +286,11 @@ def said_of(plan: Plan, out: Path) -> dict[str, Any]:
     }
 
 
-def _proposed(source: Source, engine: Engine, calendar: windows.Calendar) -> codes.Codebook:
+def _proposed(
+    source: Source, engine: Engine, calendar: windows.Calendar, others: Collection[dt.datetime]
+) -> codes.Codebook:
     fields = [field for field in source.fields if field.path not in source.question.ignored_fields]
-    return discover.propose(engine, source.events, source.attributes, source.question, fields, calendar.judge)
+    return discover.propose(engine, source.events, source.attributes, source.question, fields, calendar.judge, others)
 
 
 def read_again(

@@ -10,9 +10,10 @@ differently. LightGBM's sums do not depend on its threads, and rows that are com
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -122,11 +123,18 @@ def _read(run: Run, out: Path, progress: Progress) -> dict[str, Any]:
     return reading.read(plan, run.engine, run.lake, out, progress, run.readings)
 
 
-def planned(inputs: Inputs, engine: Engine, lake: Lake, folder: Path, readings: Readings | None = None) -> reading.Plan:
+def planned(
+    inputs: Inputs,
+    engine: Engine,
+    lake: Lake,
+    folder: Path,
+    readings: Readings | None = None,
+    others: Collection[dt.datetime] = (),
+) -> reading.Plan:
     """Choose what a run is to read; one that keeps its model reads as that does. Raises RunError 411 and 412."""
     champion = inputs.champion
     kept = champion and not champion.due and artifact.load(folder / reading.CHAMPION).codebook
-    return reading.planned(inputs, engine, lake, kept or None, readings)
+    return reading.planned(inputs, engine, lake, kept or None, readings, others)
 
 
 def _check(run: Run, out: Path, _: Progress) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from likelier.activities.codes import Category, Codebook, Signal, Source
 from likelier.activities.narrow import Choice, narrow
@@ -24,10 +25,12 @@ from likelier.conditions.goals import EventRule
 from likelier.errors import LikelierError
 from likelier.instance import Question
 from likelier.lake import Lake
-from likelier.pipeline.reading import Inputs, Plan, Progress, describe, keep_standing, said_of, sort
+from likelier.pipeline.reading import Inputs, Plan, Progress, describe, keep_standing, looked_over, said_of, sort
 from likelier.pipeline.stages import leave, planned
 
 log = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
 
 
 def read_together(
@@ -35,24 +38,41 @@ def read_together(
 ) -> int:
     """Leave the stage "read" in the folders of those runs that can share it; say how many did."""
     engine = Remembering(engine)
-    plans = [(plan, folder) for inputs, folder in wanted if (plan := _planned(inputs, engine, lake, folder))]
-    groups: dict[Any, list[tuple[Plan, Path]]] = {}
-    for plan, folder in plans:
-        groups.setdefault(plan.source.events.op(), []).append((plan, folder))
-    shared = [group for group in groups.values() if len(group) > 1]
+    plans = [_planned(group, engine, lake) for group in _alike(wanted, engine, lake)]
+    shared = [group for group in plans if len(group) > 1]
     for group in shared:
         _read(group, engine, progress)
     return sum(map(len, shared))
 
 
-def _planned(inputs: Inputs, engine: Engine, lake: Lake, folder: Path) -> Plan | None:
+def _alike(wanted: Sequence[tuple[Inputs, Path]], engine: Engine, lake: Lake) -> list[list[tuple[Inputs, Path]]]:
+    """Gather the runs that look at the same rows, where there are several."""
+    groups: dict[Any, list[tuple[Inputs, Path]]] = {}
+    for inputs, folder in wanted:
+        for source, _, _ in _tried(inputs, partial(looked_over, inputs, engine, lake)):
+            groups.setdefault(source.events.op(), []).append((inputs, folder))
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _planned(group: Sequence[tuple[Inputs, Path]], engine: Engine, lake: Lake) -> list[tuple[Plan, Path]]:
+    """Choose what each is to look for; the events before the judges of all are looked through once."""
+    judges = {looked_over(inputs, engine, lake)[2].judge for inputs, _ in group}
+    return [
+        (plan, folder)
+        for inputs, folder in group
+        for plan in _tried(inputs, partial(planned, inputs, engine, lake, folder, others=judges))
+    ]
+
+
+def _tried(inputs: Inputs, ask: Callable[[], Found]) -> list[Found]:
+    """Ask, and give nothing where a run cannot be read with others."""
     if inputs.instance.stitch:
-        return None
+        return []
     try:
-        return planned(inputs, engine, lake, folder)
+        return [ask()]
     except LikelierError as error:
         log.info("'%s' is not read together with others: %s", inputs.instance.name, error)
-        return None
+        return []
 
 
 def _read(group: Sequence[tuple[Plan, Path]], engine: Engine, progress: Progress) -> None:
