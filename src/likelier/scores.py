@@ -33,6 +33,13 @@ SCHEMA = pa.schema(
 )
 
 
+REPEATED = [
+    *("namespace", "bucket", "propensity_type", "score_date", "base_log_odds"),
+    *(f"factors.list.element.{name}" for name in ("code", "value", "importance")),
+]
+"""The columns of which a few values are said of many."""
+
+
 def schema_of(goal: Goal) -> pa.Schema:
     """Give the columns: with several outcome windows a probability of each more, and the days to expect.
 
@@ -70,6 +77,14 @@ def expected_days(probabilities: np.ndarray, windows: Sequence[int], *, occurs: 
     steady = fall < 1e-9
     mean = np.where(steady, before, (before - waiting) / np.where(steady, 1.0, fall))
     return np.asarray((mean * np.diff(windows, prepend=0)).sum(axis=1))
+
+
+def writer(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Write score tables to a Parquet file: what is said of many stands there once, numbers as they are.
+
+    A dictionary of numbers that are hardly ever the same would cost as much time again, and room.
+    """
+    return pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=REPEATED)
 
 
 def stream(file: Path) -> pa.RecordBatchReader:

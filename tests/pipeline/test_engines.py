@@ -463,16 +463,18 @@ def test_folders_that_machines_do_not_share_are_an_error(tmp_path):
 
 
 def test_a_pre_flight_and_a_watch_find_the_same(spark, visits):
-    def told(engine):
+    def told(engine, others=()):
         inputs = Inputs(PLAIN, shop.AS_OF, 7, shop.versions(visits, ["shop"]))
         source = reading.bind(inputs, engine, visits)
-        book = discover.propose(engine, source.events, (), source.question, source.fields, shop.AS_OF - 30 * DAY)
+        past = source.events, (), source.question, source.fields, shop.AS_OF - 30 * DAY
+        book = discover.propose(engine, *past, others)
         return (
             newest_event(engine, visits, ("shop",)),
             preflight(PLAIN, shop.AS_OF, engine=engine, lake=visits, most_events=1000),
             watching.arrivals(source, book, engine, shop.AS_OF - 60 * DAY),
+            book,
         )
 
     with DuckDB() as other:
         wanted = told(other)
-    assert told(spark) == wanted
+    assert told(spark, others=[shop.AS_OF - 7 * DAY, shop.AS_OF - 90 * DAY]) == wanted

@@ -249,7 +249,7 @@ def _second_pass(
     probability = every[:, -1]
     percentile = scores.percentiles(probability)
     windows, done = scores.windows_of(question.goal, every), 0
-    with pq.ParquetWriter(out / "scores.parquet", scores.schema_of(question.goal), compression="zstd") as writer:
+    with scores.writer(out / "scores.parquet", scores.schema_of(question.goal)) as writer:
         for part in told:
             ids, factors = _explained(out / PARTS / part.file)
             rows = slice(done, done + len(ids))
