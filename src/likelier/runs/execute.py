@@ -42,6 +42,7 @@ from likelier.runs.records import Failure, LeaseLostError, Progress, Run, RunCan
 from likelier.timespan import next_midnight
 
 log = logging.getLogger(__name__)
+INSIGHTS = "insights"
 ATTEMPTS_WAIT = 0.5
 """Seconds before the first repetition of what failed for a passing reason; each further one waits twice as long."""
 
@@ -354,7 +355,11 @@ def _taken_over(folder: Path) -> Path:
 
 
 def _with_stage(run: Run, stage: str, summary: Mapping[str, Any], seconds: float) -> Run:
-    """Record a stage; one that only answered from its folder keeps the time it took."""
+    """Record a stage; one that only answered from its folder keeps the time it took.
+
+    Insights have a place of their own when the run is published: here every list of runs would carry them along.
+    """
+    summary = {} if stage == INSIGHTS else summary
     timings = {**run.timings, stage: max(seconds, run.timings.get(stage, 0.0))}
     return replace(run, stages={**run.stages, stage: summary}, timings=timings)
 
