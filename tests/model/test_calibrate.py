@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
 
-from likelier.model.calibrate import LEFT, Calibration, drift, lasting_shift, learn, learn_on, log_loss
+from likelier.model.calibrate import LEFT, Calibration, lasting_shift, learn, learn_on, line, log_loss, variance
 
 
 def drawn(seed, rows=20_000, bend=lambda raw: raw):
@@ -109,16 +110,29 @@ def test_a_model_of_before_there_were_bends_means_what_it_meant():
 def test_levels_that_drift_are_told_from_chance():
     rng = np.random.default_rng(5)
 
-    def windows(deviation):
+    def lies_apart(deviation, windows=40):
         found = []
-        for _ in range(40):
+        for _ in range(windows):
             raw = rng.normal(-1, 1, 2000)
-            found.append((raw, rng.random(2000) < expit(raw + rng.normal(0, deviation))))
-        return found
+            found.append(line(raw, rng.random(2000) < expit(raw + rng.normal(0, deviation))))
+        return variance([one.level for one in found], [one.level_chance for one in found], usual=LEFT) ** 0.5
 
-    assert drift(windows(0.0)) ** 0.5 < 0.05
-    assert drift(windows(0.3)) ** 0.5 == pytest.approx(0.3, rel=0.25)
-    assert drift([(np.zeros(50), np.zeros(50, bool))]) ** 0.5 == pytest.approx(LEFT, rel=0.01)
+    assert lies_apart(0.0) < 0.05
+    assert lies_apart(0.3) == pytest.approx(0.3, rel=0.25)
+    assert lies_apart(0.3, windows=1) == pytest.approx(LEFT, rel=0.01)
+
+
+def test_a_line_is_the_likeliest_one():
+    """The same as what scikit-learn finds without a penalty; its errors are those of many draws."""
+    rng, raw = np.random.default_rng(6), np.random.default_rng(7).normal(-1, 1.2, 3000)
+    drawn = [rng.random(3000) < expit(0.2 + 0.8 * raw) for _ in range(60)]
+    found = [line(raw, labels) for labels in drawn]
+    plain = LogisticRegression(C=np.inf, tol=1e-10).fit(raw[:, None], drawn[0])
+    assert found[0].slope == pytest.approx(plain.coef_[0, 0], rel=1e-4)
+    at_centre = plain.intercept_[0] + found[0].slope * found[0].centre
+    assert found[0].centre + found[0].level == pytest.approx(at_centre, rel=1e-4)
+    assert np.std([one.slope for one in found]) == pytest.approx(found[0].slope_chance ** 0.5, rel=0.25)
+    assert np.std([one.level for one in found]) == pytest.approx(found[0].level_chance ** 0.5, rel=0.25)
 
 
 def test_no_level_is_foretold_from_one_outcome():

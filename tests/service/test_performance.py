@@ -5,19 +5,19 @@ import datetime as dt
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.service.scored import publish
 
 from likelier.errors import UnknownNameError, UsageError
-from likelier.runs.records import State, scores_table
-from likelier.scores import SCHEMA, Scale, buckets, percentiles
+from likelier.runs.records import State
 from likelier.service.deleted import remove_for_good
 from likelier.service.instances import delete_instance, save_instance
 from likelier.service.outcomes import look_again, room
-from likelier.service.performance import performance
-from likelier.service.runs import claim, start_run
+from likelier.service.performance import attributes, by_every_attribute, performance
+from likelier.service.reports import write_report
 from likelier.service.worker import tidy
 from likelier.service.workspace import Workspace
 from likelier.store import outcomes as stored_outcomes
-from likelier.store.runs import Ledger, find
+from likelier.store.runs import find
 
 UTC = dt.UTC
 MAY = dt.datetime(2024, 5, 1, tzinfo=UTC)
@@ -46,39 +46,7 @@ def scored(workspace, ann, make):
     """Make a run that scored some people, without learning anything: `scored(as_of, {id: probability})`."""
 
     def it(as_of, people, **changes):
-        instance = save_instance(workspace, ann, make(**changes))
-        run = claim(workspace, start_run(workspace, ann, instance, as_of=as_of, seed=1))
-        ledger = Ledger(workspace.store)
-        ledger.pin(run, as_of=as_of, data_versions={"shop": workspace.lake.version("datasets/shop/events")})
-        probability = np.array(list(people.values()))
-        score = Scale.of(probability).score(probability)
-        place = buckets(score)
-        columns = {
-            "namespace": ["CRMID"] * len(people),
-            "id": list(people),
-            "score": score,
-            "probability": probability,
-            "percentile": percentiles(probability),
-            "bucket": [("low", "medium", "high")[each] for each in place],
-            "propensity_type": ["conversion"] * len(people),
-            "score_date": pa.array([as_of] * len(people), pa.timestamp("us", "UTC")),
-            "factors": [[]] * len(people),
-            "base_log_odds": [0.0] * len(people),
-        }
-        table = pa.table(columns, schema=SCHEMA).append_column("run_id", pa.array([run.id] * len(people)))
-        workspace.lake.append(scores_table(instance.id), table.to_reader(), batch=run.id)
-        counted = {name: int((place == k).sum()) for k, name in enumerate(("low", "medium", "high"))}
-        means = {
-            name: float(probability[place == k].mean()) if counted[name] else None
-            for k, name in enumerate(("low", "medium", "high"))
-        }
-        insights = {
-            "goal_deed": "make a purchase",
-            "scores": {**counted, "mean_probability": float(probability.mean()), "expected": means},
-            "metrics": {"auc": {"value": 0.8, "low": 0.7, "high": 0.9}, "base_rate": 0.3},
-        }
-        ledger.publish(run, scored=len(people), auc=0.8, document=insights, now=workspace.clock())
-        return run.id
+        return publish(workspace, ann, save_instance(workspace, ann, make(**changes)), as_of, people)
 
     return it
 
@@ -197,6 +165,23 @@ def test_slices_by_what_was_known_when_the_run_scored(workspace, scored, bought)
     ]
     with pytest.raises(UnknownNameError, match="tier"):
         performance(workspace, "Buy", by="teir")
+
+
+def test_a_report_tells_the_latest_run_apart_by_the_attributes_its_model_may_use(workspace, scored, bought, tmp_path):
+    known = {"identityMap.CRMID": ["a", "c"], "tier": ["gold", "plain"], "town": ["Rome", "Bonn"]}
+    since = pa.array([dt.datetime(1970, 1, 1, tzinfo=UTC)] * 2, pa.timestamp("us", "UTC"))
+    table = pa.table({**known, "timestamp": since})
+    workspace.lake.append("datasets/people/profiles", table.to_reader(), batch="one")
+    named = [{"name": "Tier", "field": "tier"}]
+    run = scored(MAY, PEOPLE, datasets=["shop", "people"], profile_attributes=named)
+    assert by_every_attribute(workspace, "Buy") == []
+    write_report(workspace, "Buy", run, tmp_path / "report.html")
+    (told,) = by_every_attribute(workspace, "Buy")
+    assert (told["by"], [each["value"] for each in told["values"]]) == ("tier", ["gold", "plain", "no value"])
+    assert attributes(workspace, "Buy") == {"tier": "Tier", "town": "town"}
+    page = (tmp_path / "report.html").read_text()
+    assert "By tier" in page
+    assert "By town" not in page
 
 
 def test_outcomes_go_with_their_instance(workspace, scored, bought, ann):

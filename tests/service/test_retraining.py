@@ -106,6 +106,14 @@ def test_drift_that_matters_makes_it_due_and_broken_tracking_does_not(history, k
         assert chosen["because"] == "Drift that matters: Prices doubled."
 
 
+def test_what_drifts_while_tracking_is_broken_is_not_learnt(history):
+    """Where no purchases are told any more the rate falls, too: a new model would expect that of everybody."""
+    history(0)
+    lost = [("tracking", 0.5), ("base rate", 1.0)]
+    history(28, drift={"findings": [{"kind": kind, "weight": weight, "words": "Less."} for kind, weight in lost]})
+    assert not history(35)[0]["due"]
+
+
 def test_it_is_not_called_to_account_before_an_outcome_window_has_passed(history):
     _, first = history(0, drift={"findings": [{"kind": "factor", "weight": 0.9, "words": "Prices doubled."}]})
     chosen, _ = history(7)

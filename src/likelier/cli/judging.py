@@ -93,7 +93,7 @@ def show_backtest(console: Console, found: Mapping[str, Any]) -> None:
     console.print(Text("\n").join(map(plain, headline(found))))
     console.print()
     columns = ("Cut-off", "Scored", "Expected", "Actual", "AUC", "Lift in top 10%", *map(str.capitalize, BUCKETS))
-    table = grid(*columns, right=columns[1:4])
+    table = grid(*columns, right=columns[1:4], whole=columns[:1])
     for row in found["cut_offs"]:
         if problem := row.get("problem"):
             table.add_row(row["cut_off"][:10], Text(f"{problem['code']} {problem['title']}", style="yellow"))
@@ -117,9 +117,13 @@ def line(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
         f"{row['scored']:,}",
         percent(everybody["expected"]),
         f"{percent(everybody['rate'])} ({percent(everybody['low'])} – {percent(everybody['high'])})" if known else "",
-        f"{auc['value']:.3f} ({auc['low']:.3f} – {auc['high']:.3f})" if auc else "",
+        _order(auc),
         f"{times(lift['value'])} ({times(lift['low'])} – {times(lift['high'])})" if lift else "",
     )
+
+
+def _order(auc: Mapping[str, Any] | None) -> str:
+    return f"{auc['value']:.3f} ({auc['low']:.3f} – {auc['high']:.3f})" if auc else ""
 
 
 def performance(
@@ -172,24 +176,25 @@ def show_performance(console: Console, found: Mapping[str, Any]) -> None:
     from likelier.cli.show import grid
     from likelier.insights import performance_words as said
 
+    runs = found["runs"]
     console.print(Text.assemble((str(plain(found["instance"])), "bold"), "   did it come true?"))
-    console.print(Text("\n").join(map(plain, said.headline(found["runs"], found["goal_deed"]))))
-    if not found["runs"]:
+    console.print(Text("\n").join(map(plain, (*said.headline(runs, found["goal_deed"]), *said.judgement(runs)))))
+    if not runs:
         return
     console.print()
-    columns = ("As of", "", "Scored", "Expected", "Actual", "AUC promised", "AUC", "Lift in top 10%")
-    table = grid(*columns, *map(str.capitalize, BUCKETS), right=columns[2:5])
-    for run in found["runs"]:
+    columns = ("As of", "", "Scored", "Expected", "Actual", "AUC promised", "AUC estimate", "AUC", "Lift in top 10%")
+    table = grid(*columns, *map(str.capitalize, BUCKETS), right=columns[2:5], whole=columns[:2])
+    for run in runs:
         scored, expected, actual, auc, lift = line(run)
-        if not auc and run["estimated"]:
-            auc = f"estimated {run['estimated']['auc']['value']:.3f}"
-        promised = f"{run['promised']['auc']['value']:.3f}"
+        before = [(run[said_by] or {}).get("auc") for said_by in ("promised", "estimated")]
+        promised, estimated = (f"{each['value']:.3f}" if each else "" for each in before)
         shown = Text(run["state"], style=STATES[run["state"]])
         each = [said.rates(run["buckets"][bucket]) for bucket in BUCKETS]
-        table.add_row(run["cut_off"][:10], shown, scored, expected, actual, promised, auc, lift, *each)
+        table.add_row(run["cut_off"][:10], shown, scored, expected, actual, promised, estimated, auc, lift, *each)
     console.print(table)
-    console.print(Text("High, medium, low: expected → actual (its 95% interval).", style="dim"))
-    for run in found["runs"]:
+    about = "AUC estimate: from the probabilities, before outcomes are known. "
+    console.print(Text(f"{about}High, medium, low: expected → actual (its 95% interval).", style="dim"))
+    for run in runs:
         if run["corrections"]:
             console.print(Text.assemble((f"{run['cut_off'][:10]}  ", "bold yellow"), said.state(run)))
     if slices := found.get("slices"):
@@ -203,8 +208,6 @@ def _slices(console: Console, slices: Mapping[str, Any]) -> None:
 
     table = grid(str(plain(slices["by"])), "Scored", "Expected → actual", "AUC", right=("Scored",))
     for part in slices["values"]:
-        auc = part["auc"]
-        order = f"{auc['value']:.3f} ({auc['low']:.3f} – {auc['high']:.3f})" if auc else ""
-        table.add_row(plain(part["value"]), f"{part['profiles']:,}", said.rates(part), order)
+        table.add_row(plain(part["value"]), f"{part['profiles']:,}", said.rates(part), _order(part["auc"]))
     console.print(f"As of {slices['cut_off'][:10]}", style="bold")
     console.print(table)

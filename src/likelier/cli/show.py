@@ -29,11 +29,13 @@ STATE_COLOURS = {
 }
 
 
-def grid(*columns: str, right: Sequence[str] = ()) -> Table:
-    """An aligned table without lines."""
+def grid(*columns: str, right: Sequence[str] = (), whole: Sequence[str] = ()) -> Table:
+    """An aligned table without lines; what stands in a `whole` column is never broken."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        table.add_column(
+            column, justify="right" if column in right else "left", overflow="fold", no_wrap=column in whole
+        )
     return table
 
 

@@ -179,9 +179,9 @@ def _came_true(came: Mapping[str, Any]) -> tuple[Section, ...]:
         (name.capitalize(), f"{came['buckets'][name]['profiles']:,}", performance_words.rates(came["buckets"][name]))
         for name in ("high", "medium", "low")
     ]
-    said = (performance_words.order(came), performance_words.state(came))
+    said = performance_words.judgement([came])
     heads = ("Bucket", "Scored", "Expected → actual (95 % interval)")
-    return (Section("What came true since", tuple(filter(None, said)), heads=heads, rows=tuple(rows)),)
+    return (Section("What came true since", tuple(said), heads=heads, rows=tuple(rows)),)
 
 
 def _slice(part: Mapping[str, Any]) -> Section:

@@ -1,24 +1,25 @@
 """How well scores order people, before their outcomes are known: an estimate from calibrated probabilities.
 
 If probabilities mean what they say, they tell the AUC: of a pair, one with p and one with q, the first alone does with
-p (1 - q). Whether they mean it is known from the judge cut-off, where a line through the log-odds ("trust") says how
-much of their spread came true. One cut-off says it but roughly, and the probabilities have been corrected on many
-before, so the line's slope is held near 1. The interval holds what is still unsure of it and what chance does to
-outcomes. It cannot hold what nobody has seen yet: a world that changes after the scores were made. Compare it with the
-truth when that comes.
-
-The same line says how unsure an expected rate is, of all or of a bucket, with how far levels have differed between
-outcome windows; what else is unsure of it is chance.
+p (1 - q). Whether they mean it is known from outcome windows that have closed: a line through the log-odds ("trust")
+says how much of their spread came true. One window says it but roughly, as it does of its level. So the slope is the
+mean of all windows that the model had not seen, held near 1; and how far windows lie apart beyond chance, in level and
+in slope, makes the intervals as wide as it made the past. They hold this, what is unsure of the mean, and what chance
+does to outcomes, and cannot hold what nobody has seen yet: a world that changes after the scores were made. Compare
+them with the truth when that comes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit
 from scipy.stats import beta
 
+from likelier.model.calibrate import LEFT, Line, raw_of, variance
 from likelier.model.evaluate import Z95
 from likelier.scores import BUCKETS, buckets
 
@@ -26,44 +27,32 @@ MOST = 20_000
 DRAWS = 200
 LEAST_SPREAD = 1e-9
 USUAL_SLOPE = 0.1
-"""Standard deviation of slopes at judge cut-offs about 1, beyond chance: ADR 6."""
+"""Standard deviation of slopes about 1, and of those of single windows about their mean, beyond chance: ADR 6."""
 
 
-def trust(probability: np.ndarray, labels: np.ndarray, drift: float = 0.0) -> dict[str, Any]:
-    """Fit ``logit P(y) = level + slope (logit p - centre)`` on judged people; say how unsure the line is.
+def trust(since: Sequence[Line], before: Sequence[Line] = ()) -> dict[str, Any]:
+    """Say what line through the log-odds of the next outcome window is to be expected, and how unsure it is.
 
-    About the centre, where the people who tell most are, level and slope err apart from each other. The slope has a
-    prior about 1. The level of one cut-off is gone at the next: what is unsure of that is `drift`, the variance of
-    levels.
+    `since` are windows that the model had not seen, the latest first, and at least one; `before` those it learnt from,
+    which tell only how far windows lie apart. No two overlap. The level of one window is gone at the next.
 
-    >>> p = np.repeat([0.2, 0.8], 100)
-    >>> line = trust(p, np.concatenate([np.arange(100) < 20, np.arange(100) < 80]))
-    >>> round(line["slope"], 2), abs(round(line["level"], 2))
-    (1.0, 0.0)
+    >>> steep = Line(centre=-1.0, level=0.3, slope=1.2, level_chance=0.01, slope_chance=0.01)
+    >>> told = [round(trust([steep] * windows)["slope"], 2) for windows in (1, 2, 8)]
+    >>> told == sorted(told), 1 < told[0] < 1.15 < told[-1] < 1.2
+    (True, True)
     """
-    raw = logit(np.clip(probability, 1e-9, 1 - 1e-9))
-    tells = probability * (1 - probability)
-    centre = float((raw * tells).sum() / max(tells.sum(), 1e-12))
-    design = np.stack([np.ones_like(raw), raw - centre], axis=1)
-    line = np.array([centre, 1.0])
-    weak = np.diag([1e-6, 1e-6])  # where one outcome is missing the line is still finite
-    for _ in range(50):
-        fitted = expit(design @ line)
-        weight = fitted * (1 - fitted)
-        curvature = design.T @ (design * weight[:, None]) + weak
-        step = np.linalg.solve(curvature, design.T @ (labels - fitted) - weak @ (line - [centre, 1.0]))
-        line = line + np.clip(step, -2, 2)
-        if np.abs(step).max() < 1e-9:
-            break
-    chance, away = float(np.linalg.inv(curvature)[1, 1]), float(line[1] - 1)
-    usual = max(USUAL_SLOPE**2, away**2 - chance)  # a slope that is far from usual beyond chance is believed
-    believed = usual / (usual + chance)
+    every = [*since, *before]
+    drift = variance([each.level for each in every], [each.level_chance for each in every], usual=LEFT)
+    moves = variance([each.slope for each in every], [each.slope_chance for each in every], usual=USUAL_SLOPE)
+    weight = np.array([1 / (each.slope_chance + moves) for each in since])
+    mean, unsure = float(np.average([each.slope for each in since], weights=weight)), float(1 / weight.sum())
+    lasting = max(USUAL_SLOPE**2, (mean - 1) ** 2 - unsure)  # what is far from usual beyond chance is believed
+    believed = lasting / (lasting + unsure)
     return {
-        "centre": centre,
-        "level": float(line[0] - centre),
-        "slope": 1 + believed * away,
-        "covariance": [[drift, 0.0], [0.0, believed * chance]],
-        "drift": drift,
+        "centre": since[0].centre,
+        "slope": 1 + believed * (mean - 1),
+        "covariance": [[drift, 0.0], [0.0, believed * unsure + moves]],
+        "windows": [asdict(each) for each in every],
     }
 
 
@@ -74,7 +63,7 @@ def estimated_auc(probability: np.ndarray, line: dict[str, Any], *, seed: int) -
     """
     rng = np.random.default_rng(seed)
     some = probability if len(probability) <= MOST else rng.choice(probability, MOST, replace=False)
-    raw = np.sort(logit(np.clip(some, 1e-9, 1 - 1e-9)))
+    raw = np.sort(raw_of(some))
     if np.ptp(raw) < LEAST_SPREAD:
         return {"value": 0.5, "low": 0.5, "high": 0.5}
     centred = raw - line["centre"]
@@ -119,7 +108,7 @@ def likely_rate(probability: np.ndarray, line: dict[str, Any]) -> dict[str, floa
         return None
     people = len(probability)
     mean, spread = float(probability.mean()), probability * (1 - probability)
-    away = logit(np.clip(probability, 1e-9, 1 - 1e-9)) - line["centre"]
+    away = raw_of(probability) - line["centre"]
     turn = np.array([spread.mean(), (spread * away).mean()])
     unsure = float(turn @ np.asarray(line["covariance"]) @ turn) + float(spread.mean()) / people
     mean = min(max(mean, 1e-9), 1 - 1e-9)

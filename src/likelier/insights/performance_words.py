@@ -11,17 +11,25 @@ from likelier.phrases import day, join, say
 
 
 def headline(runs: Sequence[Mapping[str, Any]], deed: str) -> list[str]:
-    """Say what came of the latest run whose outcomes are known, and how sure that is."""
+    """Say what came of the latest run whose outcomes are known: of those called high, and of those called low."""
     if not runs:
         return [say("No run has given scores yet.")]
-    closed = [run for run in runs if run["state"] != "open"]
-    if not closed:
+    run = _latest_closed(runs)
+    if run is None:
         closes = day(runs[0]["until"])
         return [say("Nothing can be said yet: the first outcome window closes on {closes}.", closes=closes)]
-    run = closed[-1]
     said = [words.bucket_words(bucket, run, deed if bucket == "high" else None) for bucket in ("high", "low")]
-    first = say("Scored on {day}.", day=day(run["cut_off"]))
-    return [first, *filter(None, said), order(run), *filter(None, [state(run)])]
+    return [say("Scored on {day}.", day=day(run["cut_off"])), *filter(None, said)]
+
+
+def judgement(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say of that run how well it told people apart, whether that was foretold, and how settled it all is."""
+    run = _latest_closed(runs)
+    return list(filter(None, [order(run), foretold(run), state(run)])) if run else []
+
+
+def _latest_closed(runs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    return next((run for run in reversed(runs) if run["state"] != "open"), None)
 
 
 def order(run: Mapping[str, Any]) -> str:
@@ -43,6 +51,27 @@ def order(run: Mapping[str, Any]) -> str:
     if auc["value"] < promised:
         return say("{came}, less than the {promised:.2f} that was promised.", came=came, promised=promised)
     return say("{came}, more than the {promised:.2f} that was promised.", came=came, promised=promised)
+
+
+def foretold(run: Mapping[str, Any]) -> str:
+    """Hold the AUC that was estimated before outcomes were known against the one that came true.
+
+    >>> run = {"auc": {"value": 0.78}, "estimated": {"auc": {"value": 0.8, "low": 0.77, "high": 0.83}}}
+    >>> foretold(run)
+    'Before outcomes were known, 0.80 (0.77 – 0.83) was estimated: it came within.'
+    >>> foretold({**run, "auc": {"value": 0.7}})
+    'Before outcomes were known, 0.80 (0.77 – 0.83) was estimated: it came lower.'
+    """
+    estimated, auc = (run.get("estimated") or {}).get("auc"), run["auc"]
+    if estimated is None or auc is None:
+        return ""
+    told = {key: estimated[key] for key in ("value", "low", "high")}
+    said = say("Before outcomes were known, {value:.2f} ({low:.2f} – {high:.2f}) was estimated", **told)
+    if auc["value"] < told["low"]:
+        return say("{said}: it came lower.", said=said)
+    if auc["value"] > told["high"]:
+        return say("{said}: it came higher.", said=said)
+    return say("{said}: it came within.", said=said)
 
 
 def estimate(auc: Mapping[str, Any] | None) -> str:

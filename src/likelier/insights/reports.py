@@ -21,12 +21,17 @@ from likelier.phrases import moment_of as moment
 TARGETED = 0.2
 
 
-def report(insights: Mapping[str, Any], run: Mapping[str, Any], performance: Sequence[Mapping[str, Any]] = ()) -> str:
+def report(
+    insights: Mapping[str, Any],
+    run: Mapping[str, Any],
+    performance: Sequence[Mapping[str, Any]] = (),
+    slices: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """Write the insights of a run as one HTML page.
 
     ``insights`` is the content of a run's ``insights.json``, ``run`` its record, ``performance`` what came of the
-    instance's runs so far. Parts that a run never came to (a training issue has no scores) are left out, and the page
-    says why.
+    instance's runs so far, ``slices`` of the latest by attributes. Parts that a run never came to (a training issue has
+    no scores) are left out, and the page says why.
     """
     told = Page(insights, run, performance)
     return page(
@@ -36,6 +41,7 @@ def report(insights: Mapping[str, Any], run: Mapping[str, Any], performance: Seq
         gains_points=told.gains_points,
         page=told,
         told=performance_words,
+        slices=slices,
     )
 
 
@@ -324,8 +330,8 @@ class Page:
     @property
     def came_true(self) -> list[str]:
         """Say what came of the latest run whose outcomes are known; nothing before there is one."""
-        closed = any(run["state"] != "open" for run in self.past)
-        return performance_words.headline(self.past, self.deed) if closed else []
+        judged = performance_words.judgement(self.past)
+        return [*performance_words.headline(self.past, self.deed), *judged] if judged else []
 
     # The settings
 

@@ -14,6 +14,7 @@ import numpy as np
 from likelier.explanations.factors import readable
 from likelier.insights.performance import Outcome, expected_and_actual
 from likelier.model import evaluate
+from likelier.phrases import say
 
 MOST_VALUES = 12
 QUARTERS = 4
@@ -44,7 +45,7 @@ def _parts(values: Sequence[Any]) -> Iterator[tuple[str, np.ndarray]]:
         isinstance(value, int | float) and not isinstance(value, bool) for value in values if value is not None
     )
     yield from _quarters(values) if numbers else _values(values)
-    yield "no value", ~known
+    yield say("no value"), ~known
 
 
 def _quarters(values: Sequence[Any]) -> Iterator[tuple[str, np.ndarray]]:
@@ -65,7 +66,7 @@ def _values(values: Sequence[Any]) -> Iterator[tuple[str, np.ndarray]]:
     common = [names[k] for k in np.argsort(-counts, kind="stable")[:MOST_VALUES]]
     for name in common:
         yield str(name), known & (texts == name)
-    yield "other values", known & ~np.isin(texts.astype(str), common)
+    yield say("other values"), known & ~np.isin(texts.astype(str), common)
 
 
 def _text(value: Any) -> str:

@@ -80,13 +80,18 @@ def _pieces(raw: np.ndarray, knots: Sequence[float]) -> list[np.ndarray]:
     return [np.clip(raw, low, high) - np.clip(0.0, low, high) for low, high in ends]
 
 
+def raw_of(probability: np.ndarray) -> np.ndarray:
+    """Give the log-odds of probabilities, finite ones of the certain, too."""
+    return np.asarray(logit(np.clip(probability, 1e-9, 1 - 1e-9)))
+
+
 def mean_interval(probability: np.ndarray) -> tuple[float, float]:
     """Say between what the share of those who will meet the goal lies in 95 of 100 cases, since levels drift.
 
     >>> [round(bound, 3) for bound in mean_interval(np.full(10, 0.2))]
     [0.133, 0.29]
     """
-    raw, away = logit(np.clip(probability, 1e-9, 1 - 1e-9)), 1.96 * LEFT
+    raw, away = raw_of(probability), 1.96 * LEFT
     return float(expit(raw - away).mean()), float(expit(raw + away).mean())
 
 
@@ -156,35 +161,66 @@ def lasting_shift(raw: np.ndarray, labels: np.ndarray) -> float:
     return STAYS * certainty * _level(raw, labels)
 
 
-def drift(levels: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Learn the variance of levels between outcome windows, beyond chance, from log-odds and labels of each window.
+@dataclass(frozen=True)
+class Line:
+    """How what came of one outcome window lies to what was said of it: ``level + slope (log-odds - centre)``.
 
-    Of one window, or none, nothing can be learnt, and it is what it is elsewhere, `LEFT` squared; the more windows
-    there are, the more it is their own. In between stands the mean over what the variance may be, each as likely as
-    the levels are under it and as a half-normal prior of scale `LEFT` has it.
+    About the centre, where the people are who tell most, level and slope err apart from each other: by chance with the
+    variances `level_chance` and `slope_chance`.
+    """
 
-    >>> same = [(np.full(4000, -1.0), np.arange(4000) < 1076)] * 12
-    >>> round(drift([]) ** 0.5, 2), drift(same) ** 0.5 < 0.02
+    centre: float
+    level: float
+    slope: float
+    level_chance: float
+    slope_chance: float
+
+
+def line(raw: np.ndarray, labels: np.ndarray) -> Line:
+    """Lay the likeliest line through the outcomes of people with these log-odds; finite also where all are alike.
+
+    >>> raw = np.repeat([-1.386294, 1.386294], 100)
+    >>> found = line(raw, np.concatenate([np.arange(100) < 20, np.arange(100) < 80]))
+    >>> round(found.slope, 2), abs(round(found.level, 2))
+    (1.0, 0.0)
+    """
+    tells = expit(raw) * expit(-raw)
+    centre = float((raw * tells).sum() / max(tells.sum(), 1e-12))
+    design = np.stack([np.ones_like(raw), raw - centre], axis=1)
+    known, asked = np.array([centre, 1.0]), np.array([centre, 1.0])
+    weak = np.diag([1e-6, 1e-6])
+    for _ in range(50):
+        fitted = expit(design @ asked)
+        curvature = design.T @ (design * (fitted * (1 - fitted))[:, None]) + weak
+        step = np.linalg.solve(curvature, design.T @ (labels - fitted) - weak @ (asked - known))
+        asked = asked + np.clip(step, -2, 2)
+        if np.abs(step).max() < 1e-9:
+            break
+    chance = np.linalg.inv(curvature)
+    return Line(centre, float(asked[0] - centre), float(asked[1]), float(chance[0, 0]), float(chance[1, 1]))
+
+
+def variance(found: Sequence[float], chance: Sequence[float], *, usual: float) -> float:
+    """Learn how far figures of outcome windows, each with its variance by chance, lie apart beyond it: their variance.
+
+    Of one window, or none, next to nothing can be learnt, and it is what it is elsewhere, `usual` squared; the more
+    windows there are, the more it is their own. In between stands the mean over what the variance may be, each as
+    likely as the figures are under it and as a half-normal prior of scale `usual` has it.
+
+    >>> round(variance([], [], usual=0.25) ** 0.5, 2), variance([0.1] * 12, [1e-4] * 12, usual=0.25) ** 0.5 < 0.01
     (0.25, True)
     """
-    told = [(raw, labels) for raw, labels in levels if labels.any() and not labels.all()]
-    found = np.array([_level(raw, labels) for raw, labels in told])
-    chance = np.array([1 / _information(raw, labels) for raw, labels in told])
-    deviation = np.linspace(0, 4 * LEFT, 201)
-    variance = deviation[:, None] ** 2 + chance
-    weight = 1 / variance
-    middle = (weight * found).sum(axis=1, keepdims=True) / np.maximum(weight.sum(axis=1, keepdims=True), 1e-12)
-    likely = -0.5 * (np.log(variance) + (found - middle) ** 2 / variance).sum(axis=1)
-    if told:
+    figures, by_chance = np.asarray(found, float), np.asarray(chance, float)
+    deviation = np.linspace(0, 4 * usual, 201)
+    likely = -0.5 * (deviation / usual) ** 2
+    if len(figures):
+        each = deviation[:, None] ** 2 + by_chance
+        weight = 1 / each
+        middle = (weight * figures).sum(axis=1, keepdims=True) / weight.sum(axis=1, keepdims=True)
+        likely -= 0.5 * (np.log(each) + (figures - middle) ** 2 / each).sum(axis=1)
         likely -= 0.5 * np.log(weight.sum(axis=1))
-    likely -= 0.5 * (deviation / LEFT) ** 2
     mass = np.exp(likely - likely.max())
     return float((mass * deviation**2).sum() / mass.sum())
-
-
-def _information(raw: np.ndarray, labels: np.ndarray) -> float:
-    probability = expit(raw + _level(raw, labels))
-    return float((probability * (1 - probability)).sum())
 
 
 def _level(spread: np.ndarray, labels: np.ndarray) -> float:

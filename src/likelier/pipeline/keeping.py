@@ -13,6 +13,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from likelier.activities.traits import load_traits
 from likelier.errors import RunError
 from likelier.insights.estimate import trust
 from likelier.model import artifact, calibrate
-from likelier.model.calibrate import LEFT, Calibration
+from likelier.model.calibrate import Calibration, Line, raw_of
 from likelier.model.evaluate import POOR_AUC, auc, auc_gain, metrics
 from likelier.model.train import log_odds
 from likelier.pipeline import learning, soon
@@ -80,37 +81,58 @@ class Kept:
 
         It is learnt anew each time, of all windows since the model was made, which had no part in it.
         """
-        correction, since = self.as_made, [each for each in closed if each >= self.champion.as_of]
-        told = self.past.examples(since, MOST_FOLLOWED_ROWS)
+        correction, (told, raw) = self.as_made, self._followed(closed)
         if told.tells_apart:
-            correction = calibrate.learn_on(correction, self.raw(told.rows), told.labels, shared=CUT_OFFS_PER_WINDOW)
+            correction = calibrate.learn_on(correction, raw, told.labels, shared=CUT_OFFS_PER_WINDOW)
         examples = self.past.examples(closed, MOST_TRAINING_ROWS)
         latest = np.unique(examples.rows.cut_off)[-CUT_OFFS_PER_WINDOW:]
         some = examples.where(np.isin(examples.rows.cut_off, latest))
         shift = learning.shift(self.model.learnt, correction, some, self.past.matrix(some.rows))
         return replace(correction, shift=shift)
 
+    def _followed(self, closed: tuple[Any, ...]) -> tuple[Examples, np.ndarray]:
+        """Give what came since it was made at some cut-offs, with its raw log-odds."""
+        told, raw = self._all_followed
+        mine = np.isin(told.rows.cut_off, [to_us(each) for each in closed])
+        return told.where(mine), raw[mine]
+
+    @cached_property
+    def _all_followed(self) -> tuple[Examples, np.ndarray]:
+        since = [each for each in self.calendar.labelled if each >= self.champion.as_of]
+        told = self.past.examples(since, MOST_FOLLOWED_ROWS)
+        return told, self.raw(told.rows) if len(told) else np.zeros(0)
+
     @property
     def as_made(self) -> Calibration:
         return self.model.as_made or self.model.calibration
 
+    @property
+    def _closed_by_judge(self) -> tuple[Any, ...]:
+        """Cut-offs whose outcomes were known at the judge cut-off."""
+        return tuple(each for each in self.calendar.labelled if each + self.window <= self.calendar.judge)
+
+    @cached_property
+    def _by_judge(self) -> Calibration:
+        """Its correction as it could be known at the judge cut-off."""
+        return self.corrected(self._closed_by_judge) if self._closed_by_judge else self.as_made
+
     def asked(self, people: Examples) -> np.ndarray:
         """Ask it about people at the judge cut-off, with what could be known of their level by then."""
-        closed = tuple(each for each in self.calendar.labelled if each + self.window <= self.calendar.judge)
-        calibration = self.corrected(closed) if closed else self.as_made
-        return calibration.probability(self.raw(people.rows))
+        return self._by_judge.probability(self.raw(people.rows))
 
     def judged(self, people: Examples, probability: np.ndarray) -> dict[str, Any]:
         """Say how good it is on people of the judge cut-off."""
         labels = people.labels
         found = metrics(probability, labels, seed=self.past.seed) | {"buckets": judged_buckets(probability, labels)}
-        said = {"metrics": found, "trust": trust(probability, labels, self._level_variance), "judged_rows": len(labels)}
+        judged = calibrate.line(raw_of(probability), labels)
+        made_with = [Line(**each) for each in self.said["trust"].get("windows", ())]
+        said = {"metrics": found, "trust": trust([judged, *self._earlier()], made_with), "judged_rows": len(labels)}
         return {**said, "by_window": self._by_window(people, probability)}
 
-    @property
-    def _level_variance(self) -> float:
-        """What was learnt of levels with it; models of before that was learnt say nothing of it."""
-        return float(self.said["trust"].get("drift", LEFT**2))
+    def _earlier(self) -> list[Line]:
+        """Hold the windows since it was made, up to the judge cut-off, against what it said of them then."""
+        told, raw = self._followed(self._closed_by_judge)
+        return learning.windows(told, replace(self._by_judge, shift=0.0).corrected(raw))
 
     def _by_window(self, people: Examples, probability: np.ndarray) -> list[dict[str, Any]]:
         sooner, past, matrix = self.model.sooner, self.past, self.past.matrix(people.rows)

@@ -23,7 +23,7 @@ from likelier.features.definitions import FeatureSet, Kind
 from likelier.features.kernel import compute
 from likelier.insights.estimate import trust
 from likelier.model import artifact, calibrate
-from likelier.model.calibrate import Calibration
+from likelier.model.calibrate import Calibration, Line, raw_of
 from likelier.model.evaluate import metrics, wilson
 from likelier.model.sooner import Sooner
 from likelier.model.train import Learnt, fit, fit_trees, log_odds, used_features
@@ -150,7 +150,7 @@ def train(
     raw = log_odds(judged, asked_matrix)
     people, of_people = unseen(past, taught, taught_matrix)
     calibration = calibrated(people, of_people, raw, asked.labels)
-    level_variance = drift(people, calibration.corrected(of_people))
+    before = windows(people, calibration.corrected(of_people))
     probability = replace(calibration, shift=shift(judged, calibration, taught, taught_matrix)).probability(raw)
     save_judged(out, asked.rows.profile, probability)
     found = metrics(probability, asked.labels, seed=seed) | {"buckets": judged_buckets(probability, asked.labels)}
@@ -168,7 +168,7 @@ def train(
     return {
         "metrics": found,
         "by_window": by_window,
-        "trust": trust(probability, asked.labels, level_variance),
+        "trust": trust([calibrate.line(raw_of(probability), asked.labels)], before),
         "calibrated": calibration.words,
         "training_rows": len(final),
         "judged_rows": len(asked),
@@ -359,8 +359,8 @@ def calibrated(people: Examples, unseen: np.ndarray, raw: np.ndarray, labels: np
     return found if helps else Calibration()
 
 
-def drift(people: Examples, expected: np.ndarray) -> float:
-    """Learn how far levels lie apart between outcome windows, from cut-offs that share none."""
+def windows(people: Examples, expected: np.ndarray) -> list[Line]:
+    """Hold what came of people against what was expected, window by window, the latest first; none share a day."""
     apart = np.unique(people.rows.cut_off)[::-CUT_OFFS_PER_WINDOW]
     at = [people.rows.cut_off == cut_off for cut_off in apart]
-    return calibrate.drift([(expected[there], people.labels[there]) for there in at])
+    return [calibrate.line(expected[there], people.labels[there]) for there in at if people.where(there).tells_apart]

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from likelier.errors import LikelierError, UsageError
+from likelier.errors import UsageError
 from likelier.insights.cards import Card, card, card_page, markdown
 from likelier.phrases import say
 from likelier.runs.records import Run
 from likelier.service.files import whole_file
-from likelier.service.instances import whole_instance
-from likelier.service.performance import performance
+from likelier.service.performance import by_every_attribute, performance
 from likelier.service.reports import told_run
 from likelier.service.runs import details
 from likelier.service.workspace import Workspace
-from likelier.store import instances as stored
 from likelier.store import runs as records
 
 WRITTEN = {".html": card_page, ".md": markdown}
@@ -38,18 +36,8 @@ def model_card(workspace: Workspace, name: str, run_id: str | None = None) -> tu
     with workspace.store.read() as connection:
         run = told_run(connection, name, run_id)
         insights = records.read_insights(connection, run.id)
-        instance = stored.get(connection, run.instance_id)
-        asked = whole_instance(connection, instance, run.version)
     if insights is None:
         raise UsageError(say("Run {id} came to no model.", id=run.id[:8]))
     found = performance(workspace, run.instance_id)["runs"]
     came = next((each for each in found if each["run"] == run.id), None)
-    slices = []
-    if came and came["state"] != "open":
-        for attribute in asked.profile_attributes:
-            try:
-                by = performance(workspace, run.instance_id, by=attribute.field, run_id=run.id, look=False)
-            except LikelierError:  # an attribute that is gone by now cannot tell people apart
-                continue
-            slices.append(by["slices"])
-    return run, card(insights, details(run), came, slices)
+    return run, card(insights, details(run), came, by_every_attribute(workspace, run.instance_id, run.id))

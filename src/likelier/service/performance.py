@@ -24,6 +24,7 @@ from likelier.insights.slices import by_value
 from likelier.instance import Instance
 from likelier.phrases import say
 from likelier.profiles.segments import current_attributes
+from likelier.service.instances import whole_instance
 from likelier.service.outcomes import Scoring, look_again, outcome_of, room, scorings
 from likelier.service.runs import find_run
 from likelier.service.workspace import Workspace
@@ -73,7 +74,7 @@ def performance(
         chosen = [each for each in found if each.run.id in known and wanted in (None, each.run.id)]
         if not chosen:
             raise UsageError(say("No outcome is known yet, so there is nothing to tell apart by an attribute."))
-        told["slices"] = _sliced(workspace, chosen[-1], known[chosen[-1].run.id], by)
+        (told["slices"],) = _sliced(workspace, chosen[-1], known[chosen[-1].run.id], [by])
     return told
 
 
@@ -98,36 +99,72 @@ def _state(scoring: Scoring, known: Recorded | None) -> str:
     return "settled" if known.known_until >= scoring.settles else "provisional"
 
 
-def _sliced(workspace: Workspace, scoring: Scoring, known: Recorded, path: str) -> dict[str, Any]:
-    """Tell one run apart by the values that an attribute had when it scored."""
-    holder, field = _attribute(workspace, scoring.instance, path)
+def by_every_attribute(workspace: Workspace, name: str, run_id: str | None = None) -> list[dict[str, Any]]:
+    """Tell one run apart by each attribute that its model may use; one that is gone by now is left out.
+
+    The run is the one named, else the latest whose outcomes are known. Where they are not, there is nothing to tell.
+    """
+    with workspace.store.read() as connection:
+        instance = stored.get(connection, name)
+        known = store.recorded(connection, instance.id)
+        closed = [each for each in scorings(connection, workspace, instance) if each.run.id in known]
+    chosen = [each for each in closed if run_id in (None, each.run.id)]
+    if not chosen:
+        return []
+    scoring = chosen[-1]
+    there = _holders(workspace, scoring.instance)
+    paths = [each.field for each in scoring.instance.profile_attributes if each.field in there]
+    return _sliced(workspace, scoring, known[scoring.run.id], paths) if paths else []
+
+
+def _sliced(workspace: Workspace, scoring: Scoring, known: Recorded, paths: Sequence[str]) -> list[dict[str, Any]]:
+    """Tell one run apart by the values that attributes had when it scored."""
+    found = [_attribute(workspace, scoring.instance, path) for path in paths]
     inputs = pipeline.Inputs(scoring.instance, known.known_until, 0, known.data_versions)
     with workspace.engine() as engine, room(workspace) as folder:
         came = pipeline.outcomes(inputs, (scoring.cut_off,), engine=engine, lake=workspace.lake, folder=folder)
         outcome, ids, _ = outcome_of(workspace, engine, scoring, came)
-        values = _known_at(workspace, engine, holder, field, scoring)
+        values = [_known_at(workspace, engine, holder, field, scoring) for holder, field in found]
+    return [
+        {
+            "by": path,
+            "run": scoring.run.id,
+            "cut_off": scoring.cut_off.isoformat(),
+            "values": by_value(outcome, _of(ids, each)),
+        }
+        for path, each in zip(paths, values, strict=True)
+    ]
+
+
+def _of(ids: pa.Array, values: pa.Table) -> list[Any]:
+    """Give the value of each id, None where none is known."""
     places = pc.index_in(ids, value_set=values["id"].combine_chunks().cast(pa.string()))
-    return {
-        "by": path,
-        "run": scoring.run.id,
-        "cut_off": scoring.cut_off.isoformat(),
-        "values": by_value(outcome, values["value"].combine_chunks().take(places).to_pylist()),
-    }
+    return values["value"].combine_chunks().take(places).to_pylist()
+
+
+def attributes(workspace: Workspace, name: str) -> dict[str, str]:
+    """Say by what runs can be told apart: paths of attributes, with the names the instance gives them if it does."""
+    with workspace.store.read() as connection:
+        instance = whole_instance(connection, stored.get(connection, name))
+    named = {each.field: each.name or each.field for each in instance.profile_attributes}
+    return {path: named.get(path, path) for path in sorted(_holders(workspace, instance))}
 
 
 def _attribute(workspace: Workspace, instance: Instance, name: str) -> tuple[Dataset, str]:
     """Find the dataset of profiles that holds an attribute, by the name the instance gives it or by its path."""
     named = {each.name or each.field: each.field for each in instance.profile_attributes}
-    holders: Sequence[Dataset] = [
-        each
-        for each in list_datasets(workspace.lake)
-        if each.kind == "profiles" and instance.namespace in each.namespaces
-    ]
+    holders = _holders(workspace, instance)
     path = named.get(name, name)
-    holder = next((each for each in holders if path in each.fields and path != "timestamp"), None)
-    if holder is None:
-        raise UnknownNameError("attribute", name, {*named, *(path for each in holders for path in each.fields)})
-    return holder, path
+    if path not in holders:
+        raise UnknownNameError("attribute", name, {*named, *holders})
+    return holders[path], path
+
+
+def _holders(workspace: Workspace, instance: Instance) -> dict[str, Dataset]:
+    """Give of each attribute the dataset of profiles that holds it, the first by name where there are several."""
+    told = [each for each in list_datasets(workspace.lake) if each.kind == "profiles"]
+    about = [each for each in told if instance.namespace in each.namespaces]
+    return {path: each for each in reversed(about) for path in each.fields if path != "timestamp"}
 
 
 def _known_at(workspace: Workspace, engine: Engine, holder: Dataset, path: str, scoring: Scoring) -> pa.Table:

@@ -27,13 +27,17 @@ def insights_of(workspace: Workspace, run: Run) -> Mapping[str, Any] | None:
 
 def write_report(workspace: Workspace, name: str, run_id: str | None, path: Path) -> Run:
     """Write the page of a run: the one named, else the latest that has something to tell."""
-    from likelier.service.performance import performance  # noqa: PLC0415 - the server itself needs no model libraries
+    from likelier.service.performance import (  # noqa: PLC0415 - the server itself needs no model libraries
+        by_every_attribute,
+        performance,
+    )
 
     with workspace.store.read() as connection:
         run = told_run(connection, name, run_id)
         insights = records.read_insights(connection, run.id) or {}
     came = performance(workspace, run.instance_id)["runs"] if insights else []
-    page = report(insights, details(run), came)
+    slices = by_every_attribute(workspace, run.instance_id) if came else []
+    page = report(insights, details(run), came, slices)
     with whole_file(path) as file:
         file.write(page.encode())
     return run

@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from likelier.access.audit import record
 from likelier.access.identity import Actor
 from likelier.errors import UsageError
+from likelier.insights.matters import ABRUPT
 from likelier.phrases import day, join, say
 from likelier.profiles.published import has_scorer
 from likelier.runs.records import WHEN_DUE, Run, State
@@ -33,7 +34,7 @@ from likelier.store import runs as records
 from likelier.timespan import DAY
 
 DRIFTS = ("factor", "base rate", "scores", "population")
-"""What a new model can answer to; broken tracking it would only learn."""
+"""What a new model can answer to. Broken tracking, and what comes of it, it would only learn."""
 MATTERS = 0.1
 WORSE = 0.02
 
@@ -147,8 +148,10 @@ def _reason(
     """Say why a model is due; None while it is not."""
     if age >= retrain_days * DAY:
         return say("The model is {days:,.0f} days old.", days=age / DAY)
-    for found in drift.get("findings") or ():
-        if found["kind"] in DRIFTS and found["weight"] >= MATTERS:
+    findings = drift.get("findings") or ()
+    broken = any(found["kind"] in ABRUPT for found in findings)  # then what drifts may be the damage
+    for found in findings:
+        if found["kind"] in DRIFTS and found["weight"] >= MATTERS and not broken:
             return say("Drift that matters: {words}", words=found["words"])
     if came and came["auc"] and came["promised"]:
         auc, promised = came["auc"], came["promised"]

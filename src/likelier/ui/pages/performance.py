@@ -48,13 +48,15 @@ class Performance:
         with self._place:
             later(self._look, self._draw, waiting=_("Looking at what happened …"))
 
-    def _look(self) -> dict[str, Any]:
-        from likelier.service.performance import performance  # noqa: PLC0415 - loads the model libraries
+    def _look(self) -> tuple[dict[str, Any], dict[str, str]]:
+        from likelier.service.performance import attributes, performance  # noqa: PLC0415 - loads the model libraries
 
         since, until = (parse_moment(each) if each else None for each in (self._since, self._until))
-        return performance(self._site.workspace, self._row.id, since=since, until=until)
+        found = performance(self._site.workspace, self._row.id, since=since, until=until)
+        return found, attributes(self._site.workspace, self._row.id)
 
-    def _draw(self, found: dict[str, Any]) -> None:
+    def _draw(self, looked: tuple[dict[str, Any], dict[str, str]]) -> None:
+        found, attributes = looked
         runs: Sequence[Run] = found["runs"]
         closed = [run for run in runs if run["state"] != "open"]
         if not closed:
@@ -66,13 +68,14 @@ class Performance:
         else:
             asked = in_words(self._site.workspace, instance_of(self._row))
             text(join(performance_words.headline(runs, asked.deed or found["goal_deed"])), "p", "headline")
+            text(join(performance_words.judgement(runs)), "p", "soft")
         if closed or len(runs) > 1:  # one expectation alone is no line
             with card():
                 self._over_time(runs)
         with card():
             _table(runs)
         if closed:
-            self._one_run(closed)
+            self._one_run(closed, attributes)
 
     def _over_time(self, runs: Sequence[Run]) -> None:
         points = [
@@ -97,18 +100,38 @@ class Performance:
             ],
         )
 
-    def _one_run(self, closed: Sequence[Run]) -> None:
+    def _one_run(self, closed: Sequence[Run], attributes: Mapping[str, str]) -> None:
         names = {run["run"]: f"{_(day(run['cut_off']))} · {run['run'][:8]}" for run in closed}
-        box = ui.select(names, value=closed[-1]["run"], label=_("Run")).props("outlined dense options-dense")
-        place = block("div", "stack")
+        with block("div", "row"):
+            run = _choice(_("Run"), names, closed[-1]["run"])
+            by = _choice(_("By attribute"), {"": "–", **attributes}, "") if attributes else None
+        parts, place = block("div"), block("div", "stack")
 
-        def choose() -> None:
+        def show() -> None:
             place.clear()
             with place:
-                _details(next(run for run in closed if run["run"] == box.value))
+                _details(next(each for each in closed if each["run"] == run.value))
 
-        box.on_value_change(choose)
-        choose()
+        def tell_apart() -> None:
+            parts.clear()
+            if by and by.value:
+                with parts, card():
+                    later(partial(self._slices, run.value, by.value), partial(_slices, attributes[by.value]))
+
+        run.on_value_change(show)
+        run.on_value_change(tell_apart)
+        if by:
+            by.on_value_change(tell_apart)
+        show()
+
+    def _slices(self, run: str, path: str) -> dict[str, Any]:
+        from likelier.service.performance import performance  # noqa: PLC0415 - loads the model libraries
+
+        return performance(self._site.workspace, self._row.id, by=path, run_id=run, look=False)["slices"]
+
+
+def _choice(title: str, names: Mapping[str, str], chosen: str) -> ui.select:
+    return ui.select(dict(names), value=chosen, label=title).props("outlined dense options-dense").classes("choice")
 
 
 def _changes(page: Page) -> None:
@@ -134,6 +157,12 @@ def _table(runs: Sequence[Run]) -> None:
             Column(_("Scored"), lambda run: text(count(run["scored"]), "span"), lambda run: run["scored"], number=True),
             Column(_("Expected → actual"), lambda run: text(performance_words.rates(run["all"]), "span"), number=True),
             Column(_("AUC promised"), lambda run: _figure(run["promised"]["auc"]), number=True),
+            Column(
+                _("AUC estimated"),
+                lambda run: _figure((run["estimated"] or {}).get("auc")),
+                number=True,
+                about=_("From the probabilities, before outcomes are known."),
+            ),
             Column(_("AUC that came true"), lambda run: _figure(run["auc"]), number=True),
             Column(
                 _("Lift in the top 10%"),
@@ -145,6 +174,19 @@ def _table(runs: Sequence[Run]) -> None:
         descending=True,
     )
     table.show(runs)
+
+
+def _slices(attribute: str, told: Mapping[str, Any]) -> None:
+    table: Table[Mapping[str, Any]] = Table(
+        _("Expected and actual by {attribute}", attribute=attribute),
+        [
+            Column(attribute, lambda part: text(part["value"], "span")),
+            Column(_("Scored"), lambda part: text(count(part["profiles"]), "span"), number=True),
+            Column(_("Expected → actual"), lambda part: text(performance_words.rates(part), "span"), number=True),
+            Column("AUC", lambda part: _figure(part["auc"]), number=True),
+        ],
+    )
+    table.show(told["values"])
 
 
 def _state(run: Run) -> None:
@@ -182,7 +224,7 @@ def _details(run: Run) -> None:
                 figure(
                     _("Whom a campaign would have reached"),
                     lambda look: charts.promised_and_came_true(promised["gains"] or [], run["gains"], look),
-                    about=performance_words.order(run),
+                    about=join([performance_words.order(run), *filter(None, [performance_words.foretold(run)])]),
                 )
         if run["calibration"]:
             with card():
