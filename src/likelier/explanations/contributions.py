@@ -38,11 +38,7 @@ class Reasons:
 
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
         """Credit each factor with its part of each row's log-odds: float64, shape (rows, factors)."""
-        of_features = self.curves.contributions(matrix)
-        of_factors = np.zeros((len(matrix), self.trees.factors))
-        for column, factor in enumerate(self.factor_of):  # one by one: a matrix product rounds a single row otherwise
-            of_factors[:, factor] += of_features[:, column]
-        return blended(self.trees.contributions(matrix), of_factors)
+        return blended(self.trees.contributions(matrix), self.curves.contributions(matrix, self.factor_of))
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,7 @@ class Explainer:
         `matrix` is float32 of shape (rows, features), NaN where absent. Base plus a row's sum is the row's raw
         log-odds.
         """
-        found = np.zeros((len(matrix), self.factors))
+        matrix, found = np.ascontiguousarray(matrix), np.zeros((len(matrix), self.factors))
         parts = (*self.splits.parts, self.factor, self.table)
         workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         cuts = np.linspace(0, len(matrix), workers + 1).astype(int)

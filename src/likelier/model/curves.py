@@ -29,9 +29,9 @@ class Curves:
     knots: np.ndarray
     heights: np.ndarray
 
-    def contributions(self, matrix: np.ndarray) -> np.ndarray:
-        """Give what each feature adds to each row's log-odds: float64, shape (rows, features)."""
-        return read_off(matrix, self.knots, self.heights)
+    def contributions(self, matrix: np.ndarray, factor_of: np.ndarray | None = None) -> np.ndarray:
+        """Give what each feature, or each factor with all of its, adds to each row's log-odds: float64, by row."""
+        return read_off(matrix, self.knots, self.heights, factor_of)
 
     def log_odds(self, matrix: np.ndarray) -> np.ndarray:
         """Predict raw log-odds, float64, one a row."""
@@ -91,15 +91,19 @@ def _stretched(heights: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.zeros_like(heights) if spread < 1e-9 else np.clip((heights - mean) / spread, -FURTHEST, FURTHEST)
 
 
-def read_off(matrix: np.ndarray, knots: np.ndarray, heights: np.ndarray) -> np.ndarray:
-    """Give the height of each feature's line at each row's value, 0 where there is none: float64 (rows, features)."""
-    found = np.empty(matrix.shape)
-    _read_off(*map(np.ascontiguousarray, (matrix, knots, heights)), found)
+def read_off(matrix: np.ndarray, knots: np.ndarray, heights: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
+    """Give the height of each feature's line at each row's value, 0 where there is none: float64 (rows, features).
+
+    Those of features that go `into` the same column are added up, in their order.
+    """
+    columns = np.arange(matrix.shape[1]) if into is None else into
+    found = np.zeros((len(matrix), int(columns.max(initial=-1)) + 1))
+    _read_off(*map(np.ascontiguousarray, (matrix, knots, heights, columns)), found)
     return found
 
 
 @numba.njit(nogil=True, cache=True)
-def _read_off(matrix: np.ndarray, knots: np.ndarray, heights: np.ndarray, found: np.ndarray) -> None:
+def _read_off(matrix: np.ndarray, knots: np.ndarray, heights: np.ndarray, into: np.ndarray, found: np.ndarray) -> None:
     """Interpolate, to the last bit as np.interp does.
 
     Some rows of a feature at a time are compared with each knot: the processor then compares several at once, and has
@@ -127,4 +131,4 @@ def _read_off(matrix: np.ndarray, knots: np.ndarray, heights: np.ndarray, found:
                 else:
                     slope = (height[place] - height[place - 1]) / (known[place] - known[place - 1])
                     told = slope * (value - known[place - 1]) + height[place - 1]
-                found[start + row, column] = told
+                found[start + row, into[column]] += told
