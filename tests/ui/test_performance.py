@@ -25,7 +25,7 @@ def closed(home):
         saved = save_instance(workspace, actor, asked)
         publish(workspace, actor, saved, START + (DAYS - 40) * DAY, people)
         yield saved.id
-        delete_instance(workspace, actor, saved.id)
+        delete_instance(workspace, actor, saved.id, from_profiles=True)
 
 
 def test_the_summary_says_what_came_true_and_tells_a_run_apart_by_an_attribute(look, closed):
