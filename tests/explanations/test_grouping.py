@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from likelier.activities.codes import Codebook, Signal, Source
-from likelier.explanations.grouping import grouped
+from likelier.explanations.grouping import Seen, grouped
 from likelier.features.definitions import Feature, FeatureSet, Kind
 
 CODEBOOK = Codebook(
@@ -29,9 +29,9 @@ def visits():
     return np.random.default_rng(1).poisson(5, 500).astype(np.float32)
 
 
-def factors(features: list[Feature], columns: list[np.ndarray]) -> list[str]:
+def factors(features: list[Feature], columns: list[np.ndarray], goal: frozenset[int] = frozenset()) -> list[str]:
     plan = FeatureSet(tuple(features), (np.inf,), (7.0,), 7)
-    found = grouped(plan, CODEBOOK, np.stack(columns, axis=1), np.array([900, 20, 20, 500, 700]))
+    found = grouped(plan, CODEBOOK, np.stack(columns, axis=1), Seen(np.array([900, 20, 20, 500, 700]), goal))
     assert found.names == [feature.name for feature in features]
     return [feature.factor for feature in found.features]
 
@@ -43,6 +43,14 @@ def test_two_counts_that_rise_together_share_the_better_name(visits):
 
 def test_a_group_is_named_after_what_happens_most_often(visits):
     assert factors([of(Kind.COUNT, 3), of(Kind.COUNT, 4)], [visits - 1, visits]) == ["Count of webVisit"] * 2
+
+
+def test_a_group_with_the_goal_is_named_after_it(visits):
+    """Views happen less often than visits, but here to view is the goal."""
+    assert (
+        factors([of(Kind.COUNT, 3), of(Kind.COUNT, 4)], [visits, visits], frozenset({3}))
+        == ["Count of productViews"] * 2
+    )
 
 
 def test_counts_of_different_things_keep_their_names(visits):

@@ -4,13 +4,13 @@
 chance, and so is the part of the credit each would get; told as one factor the credit is right, and the sum of all
 contributions is what it was. Only factors that measure the same (a count with a count, days since with days since) are
 joined, so that the value shown keeps its meaning. Who belongs together is read from the values alone, not from a
-model, so two models of the same people tell the same factors. The group is named after what happens most often in it:
-visits, not the views that visits bring along.
+model, so two models of the same people tell the same factors. The group is named after the goal where that is in it:
+purchases, not the checkouts before them; else after what happens most often: visits, not the views they bring along.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -32,17 +32,22 @@ LONG_AGO = {Kind.LAST, Kind.FIRST, Kind.NTH}  # never is longer ago than any day
 Factors = dict[str, list[int]]  # each factor's columns
 
 
-def grouped(features: FeatureSet, codebook: Codebook, matrix: np.ndarray, events: np.ndarray) -> FeatureSet:
-    """Rename factors so that those alike share the best of their names.
+@dataclass(frozen=True)
+class Seen:
+    """What a sample of events shows of the signals: how often each is there, and which are there as the goal is."""
 
-    `matrix` holds some rows of the features, `events` how often each signal is seen.
-    """
+    often: np.ndarray
+    goal: frozenset[int] = frozenset()
+
+
+def grouped(features: FeatureSet, codebook: Codebook, matrix: np.ndarray, seen: Seen) -> FeatureSet:
+    """Rename factors so that those alike share the best of their names; `matrix` holds some rows of the features."""
     renamed: dict[str, str] = {}
     for factors in _comparable(features):
         names = list(factors)
         for group in _alike(np.stack([_level(features, columns, matrix) for columns in factors.values()])):
             mine = [names[place] for place in group]
-            best = min(mine, key=lambda name: _order(features, codebook, events, factors[name][0]))
+            best = min(mine, key=lambda name: _order(features, codebook, seen, factors[name][0]))
             renamed |= dict.fromkeys(mine, best)
     return replace(
         features,
@@ -84,10 +89,10 @@ def _alike(levels: np.ndarray) -> list[list[int]]:
     return [np.flatnonzero(cluster == number).tolist() for number in np.unique(cluster)]
 
 
-def _order(features: FeatureSet, codebook: Codebook, events: np.ndarray, column: int) -> tuple[int, int, int]:
+def _order(features: FeatureSet, codebook: Codebook, seen: Seen, column: int) -> tuple[int, bool, int, int]:
     feature = features.features[column]
     if feature.kind >= Kind.SUM:
-        return 0, 0, feature.subject
-    source = codebook.signals[feature.subject].source
+        return 0, False, 0, feature.subject
+    source, subject = codebook.signals[feature.subject].source, feature.subject
     rank = next((place for place, sources in enumerate(BEST_NAMED) if source in sources), len(BEST_NAMED))
-    return rank, -int(events[feature.subject]), feature.subject
+    return rank, subject not in seen.goal, -int(seen.often[subject]), subject

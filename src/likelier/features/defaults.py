@@ -58,7 +58,14 @@ def lookbacks(history_days: float, outcome_days: float) -> tuple[float, ...]:
 
 def often(codebook: Codebook, sample: np.ndarray) -> np.ndarray:
     """Count how many events of a sample, whose words are given, hold each signal."""
-    return np.array([int((sample[:, bit // BITS] >> (bit % BITS) & 1).sum()) for bit in range(len(codebook.signals))])
+    return np.array([int(_holds(sample, bit).sum()) for bit in range(len(codebook.signals))])
+
+
+def telling_the_goal(codebook: Codebook, sample: np.ndarray) -> frozenset[int]:
+    """Bits that a sample of events has exactly where it has one of the goal's, these among them."""
+    goals = [_holds(sample, bit) for bit in codebook.bits(Source.GOAL)]
+    said = {goal.tobytes() for goal in goals if goal.any()}
+    return frozenset(bit for bit in range(len(codebook.signals)) if _holds(sample, bit).tobytes() in said)
 
 
 def distinct_signals(codebook: Codebook, sample: np.ndarray) -> list[int]:
@@ -71,13 +78,17 @@ def distinct_signals(codebook: Codebook, sample: np.ndarray) -> list[int]:
     for bit in sorted(range(len(codebook.signals)), key=lambda bit: (ORDER.index(_rank(codebook.signals[bit])), bit)):
         if codebook.signals[bit].source in {Source.INCLUDE, Source.EXCLUDE}:
             continue
-        holds = (sample[:, bit // BITS] >> (bit % BITS)) & 1
-        print_of_bit = np.packbits(holds.astype(np.bool_)).tobytes()
+        holds = _holds(sample, bit)
+        print_of_bit = np.packbits(holds).tobytes()
         if holds.any() and print_of_bit in seen:
             continue
         seen.add(print_of_bit)
         kept.append(bit)
     return sorted(kept)
+
+
+def _holds(sample: np.ndarray, bit: int) -> np.ndarray:
+    return (sample[:, bit // BITS] >> (bit % BITS) & 1).astype(np.bool_)
 
 
 def _rank(signal: Signal) -> Source:

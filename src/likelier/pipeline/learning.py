@@ -17,8 +17,8 @@ from likelier.activities.traits import TraitHistory, load_traits
 from likelier.errors import RunError
 from likelier.explanations.contributions import Reasons
 from likelier.explanations.factors import pictured
-from likelier.explanations.grouping import grouped
-from likelier.features.defaults import default_features, distinct_signals, often
+from likelier.explanations.grouping import Seen, grouped
+from likelier.features.defaults import default_features, distinct_signals, often, telling_the_goal
 from likelier.features.definitions import FeatureSet, Kind
 from likelier.features.kernel import compute
 from likelier.insights.estimate import trust
@@ -284,8 +284,9 @@ def _past(calendar: Calendar, seed: int, folder: Path) -> Past:
 def with_groups(past: Past, taught: Examples) -> Past:
     """Let factors alike share a name: before anything is learnt, on every feature, so that chance has no say."""
     some = taught.where(np.arange(0, len(taught), max(1, len(taught) // GROUPING_ROWS)))
-    often_seen = often(past.codebook, past.activities.some_words(SAMPLE_EVENTS))
-    return replace(past, features=grouped(past.features, past.codebook, past.matrix(some.rows), often_seen))
+    sample = past.activities.some_words(SAMPLE_EVENTS)
+    seen = Seen(often(past.codebook, sample), telling_the_goal(past.codebook, sample))
+    return replace(past, features=grouped(past.features, past.codebook, past.matrix(some.rows), seen))
 
 
 def screened(past: Past, taught: Examples) -> Past:
