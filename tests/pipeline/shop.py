@@ -66,7 +66,7 @@ def attributes(people: int = 700, seed: int = 2) -> pa.Table:
 def few_trees() -> Iterator[None]:
     """Have small models made, where it matters what becomes of a model and not how good it is."""
 
-    def fit(matrix: np.ndarray, labels: np.ndarray, *, seed: int) -> Learnt:
+    def fit(matrix: np.ndarray, labels: np.ndarray, *, seed: int, people: int) -> Learnt:
         return Learnt(fit_trees(matrix, labels, seed=seed, rounds=40), fit_curves(matrix, labels, rows=2_000))
 
     with pytest.MonkeyPatch.context() as patch:

@@ -88,7 +88,7 @@ def goes_on(tmp_path, monkeypatch):
     def begin(*_):
         raise WentOnError
 
-    monkeypatch.setattr(learning, "with_groups", begin)
+    monkeypatch.setattr(learning, "surveyed", begin)
 
     def told(name, *given, **asked):
         with pytest.raises(WentOnError):

@@ -1,8 +1,11 @@
 """What is kept of very many features."""
 
 import numpy as np
+from tests.pipeline import shop
 
+from likelier.backend import DuckDB
 from likelier.features.definitions import Feature, FeatureSet, Kind
+from likelier.pipeline import Inputs, learning, stages
 from likelier.pipeline.learning import with_what_is_shown
 
 FEATURES = FeatureSet(
@@ -31,3 +34,19 @@ def test_a_trait_keeps_all_its_values():
 
 def test_traits_stay_and_what_else_nobody_asks_for_goes():
     assert with_what_is_shown(FEATURES, np.array([5])) == [3, 4, 5]
+
+
+def test_runs_that_differ_by_their_seed_learn_from_the_same_columns(done, lake, monkeypatch):
+    folder, _ = done
+    inputs = Inputs(shop.ASKED, shop.AS_OF, 7, shop.versions(lake, list(shop.ASKED.datasets)))
+    monkeypatch.setattr(learning, "MOST_TRAINING_ROWS", 400)
+    monkeypatch.setattr(learning, "SURVEYED_ROWS", 300)
+    monkeypatch.setattr(learning, "MANY_FEATURES", 20)
+    with DuckDB() as engine:
+        calendar = stages.Run(inputs, engine, lake, folder).calendar
+    pasts = [learning._past(calendar, seed, folder) for seed in (1, 2)]
+    taught = [learning.judged_split(past)[0] for past in pasts]
+    assert taught[0].rows.profile.tolist() != taught[1].rows.profile.tolist()
+    one, other = (learning.surveyed(*pair).features for pair in zip(pasts, taught, strict=True))
+    assert one == other
+    assert 20 < len(one.features) < len(pasts[0].features.features)

@@ -23,9 +23,9 @@ from likelier.features.definitions import FeatureSet, Kind
 ALIKE = 0.9  # mean absolute rank correlation within a group
 BEST_NAMED = ({Source.CUSTOM}, {Source.GOAL, Source.STANDARD}, {Source.EVENT_TYPE}, {Source.VALUE}, {Source.ANY})
 FAMILIES: tuple[frozenset[Kind], ...] = (
-    frozenset({Kind.LAST, Kind.NTH}),
-    frozenset({Kind.COUNT, Kind.DAYS, Kind.DECAY}),
-    frozenset({Kind.GAP_MEAN, Kind.GAP_SPREAD, Kind.GAP_LAST, Kind.OVERDUE, Kind.RATE, Kind.ALIVE}),
+    frozenset({Kind.LAST}),
+    frozenset({Kind.COUNT, Kind.DAYS, Kind.DECAY, Kind.NTH, Kind.RATE}),
+    frozenset({Kind.GAP_MEAN, Kind.GAP_SPREAD, Kind.GAP_LAST, Kind.OVERDUE, Kind.ALIVE}),
     *(frozenset({kind}) for kind in (Kind.FIRST, Kind.TREND, Kind.SHARE, Kind.SUM, Kind.DISTINCT)),
 )
 LONG_AGO = {Kind.LAST, Kind.FIRST, Kind.NTH}  # never is longer ago than any day

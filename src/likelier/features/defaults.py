@@ -115,7 +115,7 @@ def _of_signal(signal: Signal, bit: int, edges: tuple[float, ...]) -> Iterator[F
     for window, days in enumerate(HALF_LIVES):
         yield Feature(Kind.DECAY, bit, window, f"{count}, halved every {days:g} days", count)
     for nth in NTH:
-        yield Feature(Kind.NTH, bit, nth - 1, f"Days since day {nth} back with {name}", since)
+        yield Feature(Kind.NTH, bit, nth - 1, f"Days since day {nth} back with {name}", count)
     yield Feature(Kind.FIRST, bit, 0, f"Days since first {name}", f"Days since first {name}")
     yield Feature(Kind.GAP_MEAN, bit, 0, f"Days between {name}", rhythm)
     yield Feature(Kind.GAP_SPREAD, bit, 0, f"Irregularity of {name}", rhythm)
@@ -125,7 +125,7 @@ def _of_signal(signal: Signal, bit: int, edges: tuple[float, ...]) -> Iterator[F
         yield Feature(Kind.TREND, bit, window, f"Trend of {name} in {days:g} days", f"Trend of {name}")
     if signal.source != Source.ANY:
         yield Feature(Kind.SHARE, bit, 0, f"Share of {name} in all events", f"Share of {name}")
-    yield Feature(Kind.RATE, bit, 0, f"Expected days with {name}", rhythm)
+    yield Feature(Kind.RATE, bit, 0, f"Expected days with {name}", count)
     yield Feature(Kind.ALIVE, bit, 0, f"Chance of more {name} by rhythm", rhythm)
 
 

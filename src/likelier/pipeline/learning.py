@@ -37,8 +37,9 @@ from likelier.windows import CUT_OFFS_PER_WINDOW, Calendar, Row
 
 MOST_TRAINING_ROWS = 60_000
 MANY_FEATURES = 200
-SCREENING_ROWS = 20_000
 SCREENING_ROUNDS = 150
+SURVEYED_ROWS = 20_000
+SURVEY_SEED = 0
 MOST_JUDGED_ROWS = 200_000
 SAMPLE_EVENTS = 200_000
 MOST_WITNESSES = 5_000
@@ -60,6 +61,10 @@ class Examples:
 
     def where(self, kept: np.ndarray) -> Examples:
         return Examples(Row(self.rows.profile[kept], self.rows.cut_off[kept]), self.labels[kept])
+
+    @property
+    def people(self) -> int:
+        return len(np.unique(self.rows.profile))
 
     @property
     def tells_apart(self) -> bool:
@@ -141,10 +146,10 @@ def train(
             [say("Change the outcome window (goal.window_days) or widen the population.")],
         )
     refuse_leaks(witnesses(past, asked), trusted)
-    past = screened(with_groups(past, taught), taught)
+    past = surveyed(past, taught)
     taught_matrix = past.matrix(taught.rows)
     progress(0.2, len(taught))
-    judged = fit(taught_matrix, taught.labels, seed=seed)
+    judged = fit(taught_matrix, taught.labels, seed=seed, people=taught.people)
     progress(0.4, len(taught))
     asked_matrix = past.matrix(asked.rows)
     raw = log_odds(judged, asked_matrix)
@@ -158,7 +163,7 @@ def train(
     by_window = _judged_windows(past, judged, (taught, taught_matrix), (asked, asked_matrix), probability, occurs)
     final = past.examples(calendar.labelled, MOST_TRAINING_ROWS)
     final_matrix = past.matrix(final.rows)
-    learnt = fit(final_matrix, final.labels, seed=seed)
+    learnt = fit(final_matrix, final.labels, seed=seed, people=final.people)
     some = final_matrix[:: max(1, len(final) // STRENGTH_ROWS)]
     strength = tuple(strengths(learnt, some).tolist())
     calibration = replace(calibration, shift=shift(learnt, calibration, final, final_matrix))
@@ -281,23 +286,34 @@ def _past(calendar: Calendar, seed: int, folder: Path) -> Past:
     return Past(activities, load_traits(folder / "read"), codebook, features, asked, calendar, seed, soon_asked)
 
 
-def with_groups(past: Past, taught: Examples) -> Past:
-    """Let factors alike share a name: before anything is learnt, on every feature, so that chance has no say."""
-    some = taught.where(np.arange(0, len(taught), max(1, len(taught) // GROUPING_ROWS)))
+def surveyed(past: Past, taught: Examples) -> Past:
+    """Choose what is worth knowing, and by what names: a question about the data, on which chance has no say.
+
+    Runs that differ by their seed look at the same rows here, so they learn from the same columns and tell the same
+    factors.
+    """
+    some = to_survey(past, taught)
+    matrix = past.matrix(some.rows)
     sample = past.activities.some_words(SAMPLE_EVENTS)
     seen = Seen(often(past.codebook, sample), telling_the_goal(past.codebook, sample))
-    return replace(past, features=grouped(past.features, past.codebook, past.matrix(some.rows), seen))
+    few = matrix[:: max(1, len(some) // GROUPING_ROWS)]
+    features = grouped(past.features, past.codebook, few, seen)
+    return replace(past, features=screened(features, matrix, some.labels))
 
 
-def screened(past: Past, taught: Examples) -> Past:
-    """Of very many features keep those that a quick model on some of the training examples asks for at all."""
-    if len(past.features.features) <= MANY_FEATURES:
-        return past
-    some = taught.where(np.arange(0, len(taught), max(1, len(taught) // SCREENING_ROWS)))
-    if not some.tells_apart:
-        return past
-    used = used_features(fit_trees(past.matrix(some.rows), some.labels, seed=past.seed, rounds=SCREENING_ROUNDS))
-    return replace(past, features=past.features.only(with_what_is_shown(past.features, used))) if len(used) else past
+def to_survey(past: Past, taught: Examples) -> Examples:
+    """Draw examples to look at; where profiles are held out to judge by, none but those that teach."""
+    if past.calendar.judged_by == "later cut-off":
+        return replace(past, seed=SURVEY_SEED).examples(past.calendar.training, SURVEYED_ROWS)
+    return taught.where(np.arange(0, len(taught), max(1, len(taught) // SURVEYED_ROWS)))
+
+
+def screened(features: FeatureSet, matrix: np.ndarray, labels: np.ndarray) -> FeatureSet:
+    """Of very many features keep those that a quick model of some examples asks for at all."""
+    if len(features.features) <= MANY_FEATURES or labels.all() or not labels.any():
+        return features
+    used = used_features(fit_trees(matrix, labels, seed=SURVEY_SEED, rounds=SCREENING_ROUNDS))
+    return features.only(with_what_is_shown(features, used)) if len(used) else features
 
 
 def with_what_is_shown(features: FeatureSet, used: np.ndarray) -> list[int]:
@@ -347,8 +363,13 @@ def unseen(past: Past, taught: Examples, matrix: np.ndarray) -> tuple[Examples, 
     if not all(taught.where(learns).tells_apart for learns in (half, ~half)):
         return taught.where(np.zeros(len(taught), bool)), np.zeros(0)
     asked = np.concatenate([np.flatnonzero(~learns) for learns in halves])
-    raw = [log_odds(fit(matrix[learns], taught.labels[learns], seed=past.seed), matrix[~learns]) for learns in halves]
-    return taught.where(asked), np.concatenate(raw)
+    people = taught.people  # all of them, so that a half learns as the whole did
+
+    def said(learns: np.ndarray) -> np.ndarray:
+        learnt = fit(matrix[learns], taught.labels[learns], seed=past.seed, people=people)
+        return log_odds(learnt, matrix[~learns])
+
+    return taught.where(asked), np.concatenate([said(learns) for learns in halves])
 
 
 def calibrated(people: Examples, unseen: np.ndarray, raw: np.ndarray, labels: np.ndarray) -> Calibration:
