@@ -34,6 +34,7 @@ def test_predictions_are_lightgbms_to_the_last_bit(data, leaves):
     np.testing.assert_array_equal(told, Forest.of(again).log_odds(asked))
 
 
+@pytest.mark.compiles
 def test_trees_without_a_split_say_the_rate(data):
     matrix, labels = data
     trees = fit_trees(matrix[:60], labels[:60], seed=1)  # too few rows for a leaf of 40 on either side
