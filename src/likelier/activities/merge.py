@@ -37,7 +37,8 @@ from likelier.readings import share
 from likelier.windows import read_only
 
 ALL = (*ARRAYS, TIES)
-CHUNK = 2_000_000  # events in memory at a time
+CHUNK = 200_000
+"""Events in memory at a time: so few that the memory is used again, which costs less than to be given other."""
 
 
 @dataclass(frozen=True)

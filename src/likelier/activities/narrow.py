@@ -17,7 +17,7 @@ from likelier.activities.reduce import IDS, STARTS, load, save_codebook
 from likelier.readings import share
 
 SAME = (STARTS, "times", IDS)
-CHUNK = 1_000_000
+CHUNK = 200_000
 AT_ONCE = 1 << 14  # words that stay in the processor's own memory
 
 

@@ -170,7 +170,7 @@ def recently_active(activities: Activities, calendar: Calendar) -> np.ndarray:
     return activities.times[activities.starts[1:] - 1] >= to_us(calendar.as_of - LEAST_LOOKBACK_DAYS * DAY)
 
 
-def goal_events(activities: Activities, codebook: Codebook, chunk: int = 5_000_000) -> int:
+def goal_events(activities: Activities, codebook: Codebook, chunk: int = 200_000) -> int:
     """Count the events that satisfy any of the goal's rules."""
     bits = codebook.bits(Source.GOAL)
     masks = np.zeros(codebook.words, np.int64)
