@@ -6,7 +6,7 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 unexport PYTHONDONTWRITEBYTECODE  # tests start many processes: compiling all modules in each takes seconds
 
-.PHONY: demo test check suite install lock
+.PHONY: demo test check suite compiled simulator install lock
 
 install: .venv/installed
 
@@ -30,9 +30,14 @@ check: install
 test: install
 	$(MAKE) --no-print-directory --jobs=2 check suite
 
-suite: install
-	$(BIN)/pytest -m compiles  # what otherwise every worker compiles: all modules, and what Numba makes machine code of
+suite: compiled simulator
 	$(BIN)/pytest -n 4 --no-loadscope-reorder  # pages, Java, and processes to be killed, wait for half their time
+
+compiled: install  # what otherwise every worker of the suite compiles: all modules, and what Numba makes machine code of
+	$(BIN)/pytest -m compiles --ignore tests/simulate
+
+simulator: install
+	$(BIN)/pytest tests/simulate -m compiles
 
 lock:  # writes requirements.lock anew from pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -43,6 +43,7 @@ def test_same_arguments_same_bytes(tmp_path: Path, file_format: str) -> None:
     assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
 
 
+@pytest.mark.compiles
 def test_another_seed_is_another_shop(tmp_path: Path) -> None:
     for seed in (1, 2):
         simulate(tmp_path / str(seed), profiles=60, days=60, seed=seed)
