@@ -177,10 +177,10 @@ def test_a_report_tells_the_latest_run_apart_by_the_attributes_its_model_may_use
     assert by_every_attribute(workspace, "Buy") == []
     write_report(workspace, "Buy", run, tmp_path / "report.html")
     (told,) = by_every_attribute(workspace, "Buy")
-    assert (told["by"], [each["value"] for each in told["values"]]) == ("tier", ["gold", "plain", "no value"])
+    assert (told["by"], [each["value"] for each in told["values"]]) == ("Tier", ["gold", "plain", "no value"])
     assert attributes(workspace, "Buy") == {"tier": "Tier", "town": "town"}
     page = (tmp_path / "report.html").read_text()
-    assert "By tier" in page
+    assert "By Tier" in page
     assert "By town" not in page
 
 

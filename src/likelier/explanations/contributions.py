@@ -79,7 +79,7 @@ class Explainer:
         log-odds.
         """
         matrix, found = np.ascontiguousarray(matrix), np.zeros((len(matrix), self.factors))
-        parts = (*self.splits.parts, self.factor, self.table)
+        parts = (self.splits.parts, self.factor, self.table)
         workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         cuts = np.linspace(0, len(matrix), workers + 1).astype(int)
         with ThreadPoolExecutor(workers) as pool:
@@ -91,11 +91,7 @@ class Explainer:
 def _credit(
     matrix: np.ndarray,
     found: np.ndarray,
-    first: np.ndarray,
-    feature: np.ndarray,
-    threshold: np.ndarray,
-    missing_left: np.ndarray,
-    rows: np.ndarray,
+    splits: tuple[np.ndarray, ...],
     factor: np.ndarray,
     table: np.ndarray,
 ) -> None:
@@ -103,6 +99,7 @@ def _credit(
 
     What a row's factor is credited with is added in the order of the trees, whichever rows are beside it.
     """
+    first, feature, threshold, missing_left, rows = splits
     pattern = np.empty(BLOCK, np.int32)
     values = np.empty((matrix.shape[1], BLOCK), np.float32)
     earned = np.empty((found.shape[1], BLOCK))

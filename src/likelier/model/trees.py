@@ -92,7 +92,7 @@ class Splits:
 
     @property
     def parts(self) -> tuple[np.ndarray, ...]:
-        """The arrays in the order in which compiled loops take them."""
+        """The arrays as compiled loops take them, which know no classes."""
         return self.first, self.feature, self.threshold, self.missing_left, self.rows
 
 
@@ -117,7 +117,7 @@ class Forest:
     def log_odds(self, matrix: np.ndarray) -> np.ndarray:
         """Sum up the trees for each row of a float32 matrix (rows, features), NaN where absent: float64."""
         found = np.zeros(len(matrix))
-        _sum_up(np.ascontiguousarray(matrix), found, *self.splits.parts, self.outcomes)
+        _sum_up(np.ascontiguousarray(matrix), found, self.splits.parts, self.outcomes)
         return found
 
 
@@ -154,17 +154,9 @@ def answered(
 
 
 @numba.njit(nogil=True, cache=True)
-def _sum_up(
-    matrix: np.ndarray,
-    found: np.ndarray,
-    first: np.ndarray,
-    feature: np.ndarray,
-    threshold: np.ndarray,
-    missing_left: np.ndarray,
-    rows: np.ndarray,
-    outcomes: np.ndarray,
-) -> None:
+def _sum_up(matrix: np.ndarray, found: np.ndarray, splits: tuple[np.ndarray, ...], outcomes: np.ndarray) -> None:
     """Take some rows at a time; what a row is given is added in the order of the trees, whoever is beside it."""
+    first, feature, threshold, missing_left, rows = splits
     pattern = np.empty(BLOCK, np.int32)
     values = np.empty((matrix.shape[1], BLOCK), np.float32)
     for start in range(0, matrix.shape[0], BLOCK):

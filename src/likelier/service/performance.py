@@ -113,8 +113,9 @@ def by_every_attribute(workspace: Workspace, name: str, run_id: str | None = Non
         return []
     scoring = chosen[-1]
     there = _holders(workspace, scoring.instance)
-    paths = [each.field for each in scoring.instance.profile_attributes if each.field in there]
-    return _sliced(workspace, scoring, known[scoring.run.id], paths) if paths else []
+    named = {path: name for path, name in _named(scoring.instance).items() if path in there}
+    parts = _sliced(workspace, scoring, known[scoring.run.id], list(named)) if named else []
+    return [{**part, "by": named[part["by"]]} for part in parts]
 
 
 def _sliced(workspace: Workspace, scoring: Scoring, known: Recorded, paths: Sequence[str]) -> list[dict[str, Any]]:
@@ -146,8 +147,13 @@ def attributes(workspace: Workspace, name: str) -> dict[str, str]:
     """Say by what runs can be told apart: paths of attributes, with the names the instance gives them if it does."""
     with workspace.store.read() as connection:
         instance = whole_instance(connection, stored.get(connection, name))
-    named = {each.field: each.name or each.field for each in instance.profile_attributes}
+    named = _named(instance)
     return {path: named.get(path, path) for path in sorted(_holders(workspace, instance))}
+
+
+def _named(instance: Instance) -> dict[str, str]:
+    """Give the paths of the attributes that an instance's models may use, with what it calls them."""
+    return {each.field: each.name or each.field for each in instance.profile_attributes}
 
 
 def _attribute(workspace: Workspace, instance: Instance, name: str) -> tuple[Dataset, str]:
