@@ -7,7 +7,7 @@ import pytest
 from likelier.errors import UsageError
 from likelier.runs.records import WHEN_DUE, State
 from likelier.service.instances import save_instance
-from likelier.service.retraining import models_in_use, plan, roll_back
+from likelier.service.retraining import model_before, models_in_use, plan, roll_back
 from likelier.service.runs import claim, start_run
 from likelier.store import audit, outcomes
 from likelier.store import runs as records
@@ -167,6 +167,7 @@ def test_rolling_back_leads_to_the_model_before_and_once_more_to_the_one_after(w
     with workspace.store.read() as connection:
         assert models_in_use(connection, first.instance_id) == (second.id, first.id)
     for days, wanted in ((105, first), (112, second)):
+        assert model_before(workspace, "Buy").id == wanted.id
         queued = roll_back(workspace, ann, "Buy")
         assert queued.wish == wanted.id
         chosen, run = history(days, wish=queued.wish, queued=queued)
@@ -179,12 +180,18 @@ def test_rolling_back_leads_to_the_model_before_and_once_more_to_the_one_after(w
 
 
 def test_there_is_nothing_to_roll_back_to_before_a_second_model(workspace, ann, history, ask):
+    for changes in ({}, {"goal": ask()["goal"] | {"window_days": 14}}):
+        history(30, **changes)
+        assert model_before(workspace, "Buy") is None
+        with pytest.raises(UsageError, match="no earlier model of its present definition"):
+            roll_back(workspace, ann, "Buy")
+
+
+def test_a_model_whose_files_are_gone_is_none_to_go_back_to(workspace, history, monkeypatch):
     history(0)
-    with pytest.raises(UsageError, match="no earlier model of its present definition"):
-        roll_back(workspace, ann, "Buy")
-    history(30, goal=ask()["goal"] | {"window_days": 14})
-    with pytest.raises(UsageError, match="no earlier model of its present definition"):
-        roll_back(workspace, ann, "Buy")
+    history(91, kept=False)
+    monkeypatch.setattr("likelier.service.retraining.has_scorer", lambda *_: False)
+    assert model_before(workspace, "Buy") is None
 
 
 def test_the_decision_says_which_model_was_used_and_why(history):

@@ -58,15 +58,20 @@ def roll_back(workspace: Workspace, actor: Actor, name: str) -> Run:
     """
     with workspace.store.write() as connection:
         instance = stored.get(connection, name)
-        models = models_of(connection, instance.id, instance.version)
-        now, before = next(models, None), next(models, None)
-        if before is None or not has_scorer(workspace.lake, instance.id, before.id):
+        now, before = _now_and_before(connection, workspace, instance)
+        if before is None:
             raise UsageError(
                 say("'{name}' has no earlier model of its present definition to roll back to.", name=instance.name)
             )
         told = {"from": now.id if now else None, "to": before.id}
         record(connection, actor, "instance.roll_back", thing(instance), now=workspace.clock(), after=told)
     return start_run(workspace, actor, instance, as_of=None, seed=before.seed, wish=before.id)
+
+
+def model_before(workspace: Workspace, name: str) -> Run | None:
+    """Give the run whose model a roll-back leads to; None where there is none to go back to."""
+    with workspace.store.read() as connection:
+        return _now_and_before(connection, workspace, stored.get(connection, name))[1]
 
 
 def models_in_use(connection: Connection, instance_id: str) -> tuple[str, ...]:
@@ -82,6 +87,15 @@ def models_of(connection: Connection, instance_id: str, version: int | None = No
         if each.model_run not in seen and (made := records.find(connection, each.model_run)):
             yield made
         seen.add(each.model_run)
+
+
+def _now_and_before(
+    connection: Connection, workspace: Workspace, instance: stored.Instance
+) -> tuple[Run | None, Run | None]:
+    """Give the runs that made the model in use, of the present definition, and the one before it, if that is there."""
+    models = models_of(connection, instance.id, instance.version)
+    now, before = next(models, None), next(models, None)
+    return now, before if before and has_scorer(workspace.lake, instance.id, before.id) else None
 
 
 def _successes(connection: Connection, instance_id: str, version: int | None) -> Iterator[Run]:

@@ -220,15 +220,17 @@ def opened(title: str, classes: str = "") -> Iterator[None]:
     dialog.open()
 
 
-async def confirmed(question: str, consequence: str, do_it: str) -> bool:
-    """Ask before something that cannot be undone, and say what would be gone."""
+async def confirmed(
+    question: str, consequence: str, do_it: str, *, stay: str = "", sign: str = "delete", kind: str = "bad"
+) -> bool:
+    """Ask before something that cannot be undone, or not at once, and say what comes of it."""
     with ui.dialog() as dialog, block("div", "card dialog"):
         dialog.props["role"], dialog.props["aria-label"] = "alertdialog", question
         text(question, "h2")
         text(consequence)
         with block("div", "row end"):
-            action(_("Keep it"), lambda: dialog.submit(False), kind="plain").props("autofocus")
-            action(do_it, lambda: dialog.submit(True), "delete", kind="bad")
+            action(stay or _("Keep it"), lambda: dialog.submit(False), kind="plain").props("autofocus")
+            action(do_it, lambda: dialog.submit(True), sign, kind=kind)
     agreed = bool(await dialog)
     dialog.delete()
     return agreed

@@ -28,7 +28,7 @@ from likelier.ui.figures import chart, figure, folded
 from likelier.ui.language import _, count
 from likelier.ui.language import factor as factor_name
 from likelier.ui.language import figure as figure_of
-from likelier.ui.pages import compared_runs, evaluation
+from likelier.ui.pages import compared_runs, evaluation, model_in_use
 from likelier.ui.pages.instances import LOOK_AGAIN_SECONDS, instance_of, kind_word, problem, run_now, seconds_word
 from likelier.ui.pages.performance import Performance
 from likelier.ui.pages.segment_dialog import segment_dialog
@@ -420,6 +420,7 @@ class _Insights:
             with empty(_("Never run"), _("Each run appears here, with how it ended."), "history"):
                 pass
             return
+        model_in_use.draw(self._site, self._visitor, self._row, self._shown.runs)
         with card():
             table: Table[Run] = Table(
                 _("Runs"),
