@@ -3,6 +3,9 @@
     likelier backtest examples/online_retail_30.yaml --cut-offs 6 --json > backtest.json
     python benchmarks/quality/backtest_check.py online_retail.parquet examples/online_retail_30.yaml backtest.json
 
+The goal is said once more, as SQL over the raw file, where it is no purchase: a fourth word, such as
+"event_type = 'coupon_redeemed'".
+
 Each cut-off is run again by itself (`likelier run --as-of`), for the probabilities; who is eligible and who bought is
 counted with DuckDB in the raw file, the AUC is scikit-learn's. Prints the greatest difference of each figure.
 """
@@ -21,6 +24,7 @@ import yaml
 from sklearn.metrics import roc_auc_score
 
 raw, instance, found = sys.argv[1], Path(sys.argv[2]), json.loads(Path(sys.argv[3]).read_text())
+goal = sys.argv[4] if len(sys.argv) > 4 else "event_type = 'purchase'"
 asked = yaml.safe_load(instance.read_text())
 lookback, window = asked["eligible_population"]["lookback_days"], asked["goal"]["window_days"]
 
@@ -39,13 +43,16 @@ def people(start: dt.datetime, end: dt.datetime, which: str = "true") -> set[str
 
 worst: dict[str, float] = {}
 for row in found["cut_offs"]:
+    if "problem" in row:
+        print(f"{row['cut_off'][:10]} has no model: {row['problem']}")
+        continue
     cut_off = dt.datetime.fromisoformat(row["cut_off"])
     with tempfile.TemporaryDirectory() as folder:
         likelier("run", str(instance), "--as-of", row["cut_off"])
         likelier("scores", asked["name"], "-o", f"{folder}/scores.parquet")
         scores = pq.read_table(f"{folder}/scores.parquet").to_pylist()
     eligible = people(cut_off - dt.timedelta(lookback), cut_off)
-    bought = people(cut_off, cut_off + dt.timedelta(window), "event_type = 'purchase'")
+    bought = people(cut_off, cut_off + dt.timedelta(window), goal)
     came = np.array([each["id"] in bought for each in scores])
     probability = np.array([each["probability"] for each in scores])
     best = np.argsort(-probability, kind="stable")[: -(-len(scores) // 10)]
