@@ -44,7 +44,7 @@ def people(start: dt.datetime, end: dt.datetime, which: str = "true") -> set[str
 worst: dict[str, float] = {}
 for row in found["cut_offs"]:
     if "problem" in row:
-        print(f"{row['cut_off'][:10]} has no model: {row['problem']}")
+        print(f"{row['cut_off'][:10]} has no model: {row['problem']['message']}")
         continue
     cut_off = dt.datetime.fromisoformat(row["cut_off"])
     with tempfile.TemporaryDirectory() as folder:
