@@ -47,6 +47,7 @@ PLACES = {
     "edit-segment": ("/segments", [("row", "link"), ("button", "Edit")]),
     "deliver": ("/segments", [("row", "link"), ("button", "Deliver")]),
     "profile": ("/segments", [("row", "link"), ("member", "link")]),
+    "alerts": ("/alerts", []),
     "audit": ("/audit", []),
     "lost": ("/instances/nowhere", []),
 }

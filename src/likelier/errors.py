@@ -61,6 +61,7 @@ KINDS = {
         say("status"),
         say("user"),
         say("token"),
+        say("alert"),
         say("kind of shop"),
         say("profile attribute"),
         say("field of an event"),

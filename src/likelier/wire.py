@@ -242,6 +242,24 @@ class Performance(Answer):
     runs: list[dict[str, Any]]
 
 
+# ---- alerts --------------------------------------------------------------------------------------------------------
+
+
+class Alert(Answer):
+    """What was noticed of an instance, and whether somebody was told."""
+
+    id: str
+    kind: Literal["failed run", "poor model", "drift", "missed schedule", "disagreement"]
+    instance: str
+    instance_id: str
+    run: str | None
+    words: str = Field(examples=["402 BAD MODEL: AUC 0.55."])
+    noticed_at: dt.datetime
+    over_at: dt.datetime | None = Field(description="When it was over; null while it lasts.")
+    state: str = Field(description="Whether somebody was told, in words.", examples=["told by webhook and e-mail"])
+    sent: dict[str, dt.datetime] = Field(description="When each channel took it.")
+
+
 # ---- people --------------------------------------------------------------------------------------------------------
 
 

@@ -49,6 +49,7 @@ def test_the_life_of_an_instance(api, tmp_path):
         api.save_scores("Buy", tmp_path / "scores.csv")
     assert list(tmp_path.glob("*scores*")) == []
     assert api.performance("Buy").runs == []
+    assert list(api.alerts()) == []
     copy = api.clone_instance("Buy", "Buy too")
     draft = api.create_instance({**ASKED, "name": "Later"}, draft=True)
     assert api.finish_draft(draft).status == "enabled"

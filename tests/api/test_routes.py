@@ -6,6 +6,9 @@ import json
 import pyarrow as pa
 import pytest
 
+from likelier.store import alerts
+from likelier.store.alerts import Alert
+
 PURCHASE = {"conditions": [{"field": "commerce.purchases.value", "operator": "exists"}]}
 ASKED = {
     "name": "Buy",
@@ -21,7 +24,7 @@ def admin(token):
     return token("admin")
 
 
-@pytest.mark.parametrize("path", ["instances", "datasets", "segments", "audit", "tokens", "users"])
+@pytest.mark.parametrize("path", ["instances", "datasets", "segments", "alerts", "audit", "tokens", "users"])
 def test_lists_have_items_and_next(client, admin, path):
     answer = client.get(f"/api/v1/{path}", headers=admin)
     assert answer.status_code == 200
@@ -101,6 +104,34 @@ def test_a_run_may_keep_the_model_and_rolling_back_needs_an_earlier_one(client, 
     refused = client.post(f"/api/v1/instances/{instance['id']}/roll-back", headers=admin)
     assert refused.status_code == 422
     assert "no earlier model" in refused.json()["detail"]
+
+
+def test_alerts_are_read_in_pages_by_whoever_may_look(client, admin, token, workspace):
+    instance = client.post("/api/v1/instances", json=ASKED, headers=admin).json()
+    with workspace.store.write() as connection:
+        for number in range(3):
+            moment = dt.datetime(2024, 4, 30, number // 2, tzinfo=dt.UTC)  # two at once
+            told = Alert(f"a{number}", instance["id"], "Before", "drift", f"k{number}", "Prices doubled.", moment)
+            assert alerts.add(connection, told)
+    viewer = token("view")
+    first = client.get("/api/v1/alerts?limit=2", headers=viewer).json()
+    rest = client.get("/api/v1/alerts", params={"limit": 2, "after": first["next"]}, headers=viewer).json()
+    assert [each["id"] for each in first["items"] + rest["items"]] == ["a2", "a1", "a0"]
+    assert rest["next"] is None
+    assert rest["items"][0] == {
+        "id": "a0",
+        "kind": "drift",
+        "instance": "Buy",
+        "instance_id": instance["id"],
+        "run": None,
+        "words": "Prices doubled.",
+        "noticed_at": "2024-04-30T00:00:00Z",
+        "over_at": None,
+        "state": "noted",
+        "sent": {},
+    }
+    assert client.get("/api/v1/alerts?after=nowhere", headers=viewer).status_code == 422
+    assert client.get("/api/v1/alerts", headers=token("audit")).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,14 @@ from aiosmtpd.smtp import AuthResult
 from likelier.errors import TransientError, UsageError
 from likelier.exports import mail
 from likelier.exports.webhook import signature
+from likelier.languages import Language
 from likelier.runs.records import Failure
-from likelier.service.alerts import QuietHours, list_alerts, notice, notice_schedules, send_test, send_waiting
-from likelier.service.instances import Edit, edit_instance, save_instance
+from likelier.service.alerts import QuietHours, list_alerts, notice, notice_schedules, send_test, send_waiting, state
+from likelier.service.deleted import remove_for_good
+from likelier.service.instances import Edit, delete_instance, edit_instance, restore_instance, save_instance
 from likelier.service.runs import claim, start_run
 from likelier.service.worker import queue_due
-from likelier.store import outcomes
+from likelier.store import alerts, outcomes
 from likelier.store.runs import Ledger
 
 SECRET, PASSWORD, PATIENCE = "between us", "mail s@cret", 60.0
@@ -273,6 +275,43 @@ def test_without_a_channel_alerts_are_noted_and_a_test_says_what_is_missing(work
     assert list_alerts(workspace)[0]["state"] == "noted"
     with pytest.raises(UsageError, match="Set LIKELIER_ALERT_WEBHOOK"):
         send_test(workspace, ann)
+
+
+def test_alerts_are_found_by_the_name_an_instance_has_now(workspace, ann, ended):
+    run = ended(DISK)
+    notice(workspace, run.instance_id)
+    edit_instance(workspace, ann, run.instance_id, Edit({"name": "Buy 100%"}))
+    with workspace.store.read() as connection:
+        for wanted, count in (("0%", 1), ("y_1", 0), ("buy", 1), ("sell", 0)):
+            assert len(alerts.newest(connection, 9, instance=wanted)) == count
+        assert alerts.newest(connection, 9)[0].instance == "Buy 100%"
+
+
+@sqlite
+def test_what_was_noticed_of_a_deleted_instance_is_told_no_more_and_forgotten_with_it(workspace, ann, ended, clock):
+    run = ended(DISK)
+    notice(workspace, run.instance_id)
+    delete_instance(workspace, ann, run.instance_id)
+    assert list_alerts(workspace) == []
+    restore_instance(workspace, ann, run.instance_id)
+    assert [each["instance"] for each in list_alerts(workspace)] == ["Buy"]
+    delete_instance(workspace, ann, run.instance_id)
+    clock.forward(hours=2)
+    remove_for_good(workspace)
+    with workspace.store.read() as connection:
+        assert alerts.lasting(connection, run.instance_id) == []
+
+
+@sqlite
+def test_whether_somebody_was_told_is_said_in_the_reader_s_language(set_up, ended, hook):
+    workspace = set_up(smtp_url="", alert_email="")
+    hook[2][0] = 503
+    notice(workspace, ended(DISK).instance_id)
+    assert send_waiting(workspace) == 0
+    with workspace.store.read() as connection:
+        (alert,) = alerts.newest(connection, 9)
+    assert state(alert) == "is tried again: The webhook failed: it answered 503."
+    assert Language.of("es").say(state(alert)) == "se intentará de nuevo: El webhook falló: respondió 503."
 
 
 @sqlite

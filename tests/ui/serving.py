@@ -18,7 +18,7 @@ from likelier.ui.site import Site, address, in_a_thread
 def visitor(request: Request) -> Visitor | None:
     who = request.cookies.get("who", "ann")
     ann = who == "ann"
-    return None if who == "stranger" else Visitor(Actor(who), may_manage=ann, may_audit=ann, may_deliver=ann)
+    return None if who == "stranger" else Visitor(Actor(who), may_manage=ann, may_audit=ann, may_administer=ann)
 
 
 def faulty(site: Site) -> None:

@@ -19,6 +19,7 @@ PAGES = {
     "/datasets/shop": "Filled in the last year",
     "/profiles?namespace=CRMID&id=p00007": "What is known",
     "/segments": "Segments",
+    "/alerts": "What was noticed",
     "/audit": "instance.create",
     "/instances/new": "What kind of question is it?",
 }

@@ -114,6 +114,7 @@ def test_instances_and_insights_are_french(walk):
         ("/datasets/shop", "Rempli sur la dernière année"),
         ("/profiles?namespace=CRMID&id=p00007", "Ce que l'on sait"),
         ("/segments", "Segments"),
+        ("/alerts", "Ce qui a été constaté"),
         ("/audit", "Journal d'audit"),
         ("/instances/nowhere", "Cette instance n'existe pas"),
     ],

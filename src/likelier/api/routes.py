@@ -26,6 +26,7 @@ from likelier.events.stream import Sent
 from likelier.instance import make_instance
 from likelier.runs.records import WHEN_DUE
 from likelier.service import (
+    alerts,
     audits,
     data,
     drafts,
@@ -70,6 +71,7 @@ IfMatch = Annotated[
     str | None, Header(alias="if-match", description="The ETag that was read: an edit of anything newer is refused.")
 ]
 AfterName = Annotated[str, Query(description="Where the page before ended: its `next`.")]
+AfterId = Annotated[str | None, Query(description="Where the page before ended: its `next`.")]
 AsOf = Annotated[
     str | None, Query(description="A date or a moment; later events do not exist.", examples=["2024-05-01"])
 ]
@@ -345,6 +347,12 @@ def get_scores(
         raise
     headers = {"content-disposition": f'attachment; filename="scores-{found.id}.{form}"'}
     return StreamingResponse(_sent(file, folder), media_type=MEDIA[form], headers=headers)
+
+
+@routes.get("/alerts", response_model=wire.Page[wire.Alert])
+def list_alerts(_: Reader, work: Work, limit: Limit = 100, after: AfterId = None) -> dict[str, Any]:
+    """List what was noticed of the instances, newest first, whether it lasts and whether somebody was told."""
+    return _page(alerts.list_alerts(work, limit + 1, after=after), limit, "id")
 
 
 MEDIA = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv", "jsonl": "application/x-ndjson"}

@@ -145,6 +145,10 @@ class Client:
         """Whether it came true; `since`, `until`, `by` and `run` say of which."""
         return self._get(wire.Performance, f"/instances/{_quoted(name)}/performance", **asked)
 
+    def alerts(self) -> Iterator[wire.Alert]:
+        """What was noticed of the instances, newest first."""
+        return self._every(wire.Alert, "/alerts")
+
     def save_scores(self, name: str, path: str | Path, *, run: str | None = None) -> Path:
         """Write the scores of an instance to a file, whose extension names the format; it appears when it is whole."""
         path = Path(path)

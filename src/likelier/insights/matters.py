@@ -18,6 +18,7 @@ FAILED, POOR, DRIFT, MISSED, DISAGREES = "failed run", "poor model", "drift", "m
 DRIFT_MATTERS = 0.1
 ABRUPT = ("tracking", "delivery")
 """Drift that is told whatever it does to the scores: it does not go away by itself."""
+LEVELS = {name: name for name in (say("low"), say("medium"), say("high"))}
 SURE = 3.29  # standard errors: one in a thousand by chance, and four figures are looked at
 
 
@@ -85,6 +86,6 @@ def _rates(name: str, told: Mapping[str, Any], cut_off: str) -> str:
         return say("Of all scored on {day}, {expected} were expected to meet the goal, and {rate} did.", **rates)
     return say(
         "Of those scored {bucket} on {day}, {expected} were expected to meet the goal, and {rate} did.",
-        bucket=name,
+        bucket=LEVELS[name],
         **rates,
     )

@@ -12,7 +12,7 @@ import datetime as dt
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -26,7 +26,7 @@ from likelier.exports import mail, webhook
 from likelier.insights import matters
 from likelier.insights.matters import MISSED, Matter
 from likelier.languages import NAMES, Language
-from likelier.phrases import day, say
+from likelier.phrases import day, join, say
 from likelier.runs.records import Run, State
 from likelier.service.workspace import Workspace
 from likelier.settings import Settings
@@ -54,6 +54,7 @@ KINDS = {
     )
 }
 """Kinds of matters, in words that know other languages."""
+CHANNELS = {name: name for name in (say("webhook"), say("e-mail"))}
 
 
 @dataclass(frozen=True)
@@ -167,10 +168,13 @@ def send_test(workspace: Workspace, actor: Actor) -> list[str]:
     return [*channels]
 
 
-def list_alerts(workspace: Workspace, limit: int = 100) -> list[dict[str, Any]]:
-    """What was noticed, newest first."""
+def list_alerts(workspace: Workspace, limit: int = 100, *, after: str | None = None) -> list[dict[str, Any]]:
+    """What was noticed, newest first; what came before an alert, when told."""
     with workspace.store.read() as connection:
-        return [told(each) | {"state": state(each)} for each in stored.newest(connection, limit)]
+        return [
+            told(each) | {"state": str(state(each)), "sent": dict(each.sent)}
+            for each in stored.newest(connection, limit, after=after)
+        ]
 
 
 def told(alert: Alert, language: Language = ENGLISH) -> dict[str, Any]:
@@ -190,10 +194,25 @@ def told(alert: Alert, language: Language = ENGLISH) -> dict[str, Any]:
 def state(alert: Alert) -> str:
     """Say whether it was told."""
     if alert.next_at:
-        return "waits" if alert.error is None else f"is tried again: {alert.error}"
+        return say("waits") if alert.error is None else say("is tried again: {error}", error=alert.error)
     if alert.error:
-        return f"could not be told: {alert.error}"
-    return f"told by {' and '.join(alert.sent)}" if alert.sent else "noted"
+        return say("could not be told: {error}", error=alert.error)
+    return say("told by {channels}", channels=named(alert.sent)) if alert.sent else say("noted")
+
+
+def wanted_channels(settings: Settings) -> list[str]:
+    """Name the channels by which somebody is to be told."""
+    wanted = {"webhook": settings.alert_webhook, "e-mail": settings.alert_email}
+    return [name for name, to in wanted.items() if to]
+
+
+def named(channels: Iterable[str]) -> str:
+    """Name channels in words that know other languages.
+
+    >>> named(["webhook", "e-mail"])
+    'webhook and e-mail'
+    """
+    return join([CHANNELS.get(each, each) for each in channels], say(" and "))
 
 
 def channels_of(settings: Settings, now: dt.datetime) -> dict[str, Channel]:
@@ -303,7 +322,7 @@ def _noted(
     run_id: str | None,
     found: Sequence[Matter],
 ) -> list[Alert]:
-    now, wanted = workspace.clock(), bool(workspace.settings.alert_webhook or workspace.settings.alert_email)
+    now, wanted = workspace.clock(), bool(wanted_channels(workspace.settings))
     made = [
         Alert(
             workspace.new_id(),
@@ -348,7 +367,7 @@ def _tell(workspace: Workspace, channels: Mapping[str, Channel], alerts: Sequenc
             sent=sent,
             attempts=attempts,
             next_at=now + FIRST_WAIT * 2 ** (attempts - 1) if again else None,
-            error="; ".join(trouble.values()) or None,
+            error=join([*trouble.values()], "; ") or None,
         )
     for name in trouble:
         log.warning("Alerts could not be told by %s", name)

@@ -13,7 +13,7 @@ from likelier.profiles.published import withdraw
 from likelier.runs.records import scores_table
 from likelier.service.workspace import Workspace
 from likelier.shelf import remove
-from likelier.store import instances, schedules, segments
+from likelier.store import alerts, instances, schedules, segments
 from likelier.store.segments import Segment, cohort_table, members_shelves, members_table
 
 KEPT = dt.timedelta(hours=1)
@@ -53,6 +53,7 @@ def _remove_instance(workspace: Workspace, instance_id: str, kept_run: str | Non
         workspace.lake.delete(table, f"run_id <> '{kept_run}'" if kept_run else "true")
     with workspace.store.write() as connection:
         schedules.remove(connection, instance_id)
+        alerts.remove(connection, instance_id)
         instances.remove(connection, instance_id)
 
 

@@ -11,8 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from likelier.errors import UnknownNameError
 from likelier.phrases import dump, load
-from likelier.store.tables import alerts
+from likelier.store.tables import alerts, instances
+
+_EVERY = sa.select(alerts)
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,28 @@ def end(connection: Connection, alert_id: str, *, now: dt.datetime) -> None:
     connection.execute(sa.update(alerts).where(alerts.c.id == alert_id).values(over_at=now))
 
 
-def newest(connection: Connection, limit: int) -> list[Alert]:
-    return _all(connection, limit=limit)
+def newest(connection: Connection, limit: int, *, after: str | None = None, instance: str = "") -> list[Alert]:
+    """The newest alerts, newest first; those before one of an id, or whose instance is named like that, when told.
+
+    An instance has the name it has now; what was noticed of deleted ones is left out.
+    """
+    name = sa.func.coalesce(instances.c.name, alerts.c.instance)
+    wanted: list[sa.ColumnElement[bool]] = [instances.c.deleted_at.is_(None)]
+    if instance:
+        wanted.append(name.icontains(instance, autoescape=True))
+    if after is not None:
+        last = connection.execute(sa.select(alerts.c.noticed_at).where(alerts.c.id == after)).scalar()
+        if last is None:
+            raise UnknownNameError("alert", after, [])
+        wanted.append(sa.tuple_(alerts.c.noticed_at, alerts.c.id) < (last, after))
+    columns = [name.label("instance") if column is alerts.c.instance else column for column in alerts.c]
+    here = sa.select(*columns).outerjoin_from(alerts, instances, instances.c.id == alerts.c.instance_id)
+    return _all(connection, *wanted, query=here.limit(limit))
+
+
+def remove(connection: Connection, instance_id: str) -> None:
+    """Forget what was noticed of an instance."""
+    connection.execute(sa.delete(alerts).where(alerts.c.instance_id == instance_id))
 
 
 def take(connection: Connection, *, now: dt.datetime, until: dt.datetime) -> list[Alert]:
@@ -85,6 +108,6 @@ def settle(
     connection.execute(sa.update(alerts).where(alerts.c.id.in_(alert_ids)).values(values))
 
 
-def _all(connection: Connection, *conditions: sa.ColumnElement[bool], limit: int | None = None) -> list[Alert]:
-    query = sa.select(alerts).where(*conditions).order_by(alerts.c.noticed_at.desc(), alerts.c.id.desc()).limit(limit)
-    return [Alert(**{**row, "words": load(row["words"])}) for row in connection.execute(query).mappings()]
+def _all(connection: Connection, *conditions: sa.ColumnElement[bool], query: sa.Select[Any] = _EVERY) -> list[Alert]:
+    here = query.where(*conditions).order_by(alerts.c.noticed_at.desc(), alerts.c.id.desc())
+    return [Alert(**{**row, "words": load(row["words"])}) for row in connection.execute(here).mappings()]

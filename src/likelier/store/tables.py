@@ -282,7 +282,7 @@ alerts = sa.Table(
     sa.Column("sent", sa.JSON, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("next_at", Moment),
-    sa.Column("error", sa.Text),
+    sa.Column("error", Said),
 )
 _lasting = alerts.c.over_at.is_(None)
 # While a matter lasts there is one alert of it: the database itself refuses the second.

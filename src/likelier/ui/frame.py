@@ -51,6 +51,7 @@ def _navigation(at: str, visitor: Visitor) -> None:
         (_("Datasets"), "/datasets", "storage"),
         (_("Profiles"), "/profiles", "person_search"),
         (_("Segments"), "/segments", "groups"),
+        (_("Alerts"), "/alerts", "notifications"),
     ]
     if visitor.may_audit:
         places.append((_("Audit"), "/audit", "history"))

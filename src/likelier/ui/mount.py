@@ -19,7 +19,7 @@ from likelier.ui.site import Site, Visitor, anybody, in_a_thread
 
 PATIENCE = 30.0
 """Seconds for which a page that has lost its connection is kept: one that is given up loads anew, and forgets."""
-PATHS = ("/instances", "/datasets", "/profiles", "/segments", "/audit")
+PATHS = ("/instances", "/datasets", "/profiles", "/segments", "/alerts", "/audit")
 
 
 def mount(

@@ -25,7 +25,7 @@ class Visitor:
     actor: Actor
     may_manage: bool = True
     may_audit: bool = True
-    may_deliver: bool = True
+    may_administer: bool = True
     signs_in: bool = False
 
 

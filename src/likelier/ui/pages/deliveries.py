@@ -37,7 +37,7 @@ def deliveries(site: Site, visitor: Visitor, segment: Found) -> None:
     with card():
         with block("div", "row between"):
             text(_("Delivered outside"), "h2")
-            if visitor.may_deliver:
+            if visitor.may_administer:
                 action(_("Deliver"), partial(_dialog, site, visitor, segment), "outbox")
         later(found, partial(_told, site, visitor))
 

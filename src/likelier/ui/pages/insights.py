@@ -14,6 +14,7 @@ from typing import Any
 from nicegui import ui
 
 from likelier.insights import charts, words
+from likelier.insights.matters import FAILED, POOR
 from likelier.insights.reports import Page
 from likelier.instance import make_instance
 from likelier.phrases import day, join, say
@@ -23,12 +24,15 @@ from likelier.service.overview import Overview, Words, in_words, overview, runs_
 from likelier.service.reports import insights_of, write_report
 from likelier.service.runs import cancel_run, details
 from likelier.service.scores import export_scores
+from likelier.store import alerts as stored_alerts
+from likelier.store.alerts import Alert
 from likelier.ui import frame
 from likelier.ui.figures import chart, figure, folded
 from likelier.ui.language import _, count
 from likelier.ui.language import factor as factor_name
 from likelier.ui.language import figure as figure_of
 from likelier.ui.pages import compared_runs, evaluation, model_in_use
+from likelier.ui.pages.alerts import kind_word as alert_word
 from likelier.ui.pages.instances import LOOK_AGAIN_SECONDS, instance_of, kind_word, problem, run_now, seconds_word
 from likelier.ui.pages.performance import Performance
 from likelier.ui.pages.segment_dialog import segment_dialog
@@ -64,6 +68,7 @@ class Shown:
     run: Run | None
     insights: Mapping[str, Any] | None
     asked: Words
+    alerts: list[Alert]
 
 
 def register(site: Site) -> None:
@@ -87,7 +92,9 @@ def _find(site: Site, instance_id: str, run_id: str) -> Shown | None:
     chosen = next((each for each in runs if run_id and each.id.startswith(run_id)), None)
     run = chosen or row.published or next((each for each in runs if not each.state.active), None)
     asked = Words() if row.is_draft else in_words(site.workspace, instance_of(row))
-    return Shown(row, runs, run, _retold(site, insights_of(site.workspace, run)) if run else None, asked)
+    with site.workspace.store.read() as connection:
+        alerts = [each for each in stored_alerts.lasting(connection, instance_id) if each.kind not in (FAILED, POOR)]
+    return Shown(row, runs, run, _retold(site, insights_of(site.workspace, run)) if run else None, asked, alerts)
 
 
 def _retold(site: Site, insights: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -224,6 +231,8 @@ class _Insights:
     # Latest scores
 
     def _scores(self) -> None:
+        if self._is_latest or self._row.published is None:
+            self._noticed()
         if self._page is None or not self._page.scores:
             self._no_scores()
             return
@@ -242,6 +251,17 @@ class _Insights:
         if page.insights.get("factors"):
             self._factors(page)
         _meaning(page)
+
+    def _noticed(self) -> None:
+        """Tell what was noticed and lasts; what a run failed of is told beside it."""
+        if not self._shown.alerts:
+            return
+        with block("section", "note", aria_label=_("Alerts")), block("ul", "not"):
+            for each in self._shown.alerts:
+                with block("li"):
+                    text(f"{alert_word(each.kind)}: ", "b")
+                    text(each.words, "span")
+                    text(f" {ago(each.noticed_at, self._site.workspace.clock())}", "span", "soft small")
 
     def _no_scores(self) -> None:
         if self._active:
