@@ -1,5 +1,7 @@
 """What is unusual in how events arrive, counted from the lake."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -8,12 +10,16 @@ from tests.pipeline import shop
 
 from likelier.activities.discover import propose
 from likelier.backend import DuckDB
+from likelier.insights.performance_words import drifted
 from likelier.lake import Lake
+from likelier.languages import Language
+from likelier.phrases import say
 from likelier.pipeline import Inputs
 from likelier.pipeline.reading import bind
 from likelier.pipeline.watching import arrivals, ranked
 from likelier.timespan import DAY
 
+TOLD = ("base_rate", "population", "score")
 SINCE = shop.AS_OF - 6 * DAY
 
 
@@ -90,3 +96,14 @@ def test_what_matters_most_comes_first():
         ("purchases", 0.25),
         ("population", 0.0),
     ]
+
+
+def test_what_drifts_is_kept_such_that_it_can_be_said_in_other_languages():
+    words = say(
+        "{name} came {times:.1f} times as often in the last two weeks as in the two before.", name="x", times=2.0
+    )
+    events, nothing = [{"kind": "behaviour", "name": "x", "words": words}], dict.fromkeys(TOLD)
+    (found,) = json.loads(json.dumps(ranked(events, [], nothing, {}, spread=1.0)))
+    assert found["words"] == drifted(found) == words
+    assert Language.of("fr").say(drifted(found)).startswith("x est venu 2,0 fois plus souvent dans")
+    assert drifted({"words": "Told by an earlier version."}) == "Told by an earlier version."

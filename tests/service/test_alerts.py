@@ -17,6 +17,7 @@ from likelier.errors import TransientError, UsageError
 from likelier.exports import mail
 from likelier.exports.webhook import signature
 from likelier.languages import Language
+from likelier.phrases import day, dump, say
 from likelier.runs.records import Failure
 from likelier.service.alerts import QuietHours, list_alerts, notice, notice_schedules, send_test, send_waiting, state
 from likelier.service.deleted import remove_for_good
@@ -187,6 +188,17 @@ def test_drift_is_told_when_it_matters_or_something_broke(workspace, ended):
     assert kinds(notice(workspace, run.instance_id)) == [("drift", BROKE["words"])]
     run = ended(drift=[BROKE, much])
     assert kinds(notice(workspace, run.instance_id)) == [("drift", "Prices doubled.")]
+
+
+@sqlite
+def test_drift_is_told_in_the_reader_s_language(workspace, ended):
+    words = say("Hardly any event of any kind has come since {since}: the delivery broke.", since=day("2024-05-03"))
+    run = ended(drift=[{**BROKE, "words": words, "said": dump(words)}])
+    notice(workspace, run.instance_id)
+    with workspace.store.read() as connection:
+        (alert,) = alerts.newest(connection, 9)
+    said = Language.of("es").say(alert.words)
+    assert said == "Casi no ha llegado ningún evento desde el 3 may 2024: la entrega se rompió."
 
 
 @sqlite

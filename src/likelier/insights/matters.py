@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from likelier.insights.charts import BUCKETS
-from likelier.insights.performance_words import order
+from likelier.insights.performance_words import drifted, order
 from likelier.phrases import day, number, say
 
 FAILED, POOR, DRIFT, MISSED, DISAGREES = "failed run", "poor model", "drift", "missed schedule", "disagreement"
@@ -45,7 +45,7 @@ def of_drift(drift: Mapping[str, Any] | None) -> Iterator[Matter]:
     """Tell what has changed so far that it matters to the scores, and what broke."""
     for found in (drift or {}).get("findings", ()):
         if found["weight"] >= DRIFT_MATTERS or found["kind"] in ABRUPT:
-            yield Matter(DRIFT, f"{DRIFT}: {found['kind']} {found['name']}", found["words"])
+            yield Matter(DRIFT, f"{DRIFT}: {found['kind']} {found['name']}", drifted(found))
 
 
 def of_outcome(told: Mapping[str, Any]) -> Iterator[Matter]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from likelier.insights import words
 from likelier.insights.charts import percent
-from likelier.phrases import day, join, say
+from likelier.phrases import day, join, load, say
 
 
 def headline(runs: Sequence[Mapping[str, Any]], deed: str) -> list[str]:
@@ -91,12 +91,17 @@ def changed(drift: Mapping[str, Any] | None) -> list[str]:
     """Say what has changed since the people the model was judged on, what matters most first."""
     if drift is None:
         return []
-    said = [str(found["words"]) for found in drift["findings"]]
-    if said:
+    if said := [drifted(found) for found in drift["findings"]]:
         return said
     if drift["usual_is_known"]:
         return [say("Nothing has changed beyond what is usual.")]
     return [say("There is too little history to know what change is usual, so none is called drift.")]
+
+
+def drifted(finding: Mapping[str, Any]) -> str:
+    """Say what has drifted, in words that know other languages; a record of an older version has English alone."""
+    words: str = load(finding.get("said", finding["words"]))
+    return words
 
 
 def state(run: Mapping[str, Any]) -> str:

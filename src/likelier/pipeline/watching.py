@@ -29,7 +29,7 @@ from likelier.insights import drift, tracking
 from likelier.insights.drift import Snapshot
 from likelier.insights.tracking import Daily, Values
 from likelier.model import artifact
-from likelier.phrases import number, say
+from likelier.phrases import dump, number, say
 from likelier.pipeline import reading
 from likelier.pipeline.asking import load_asked
 from likelier.readings import Files, Readings, look, tally
@@ -149,6 +149,7 @@ def ranked(
         if one and one["drifts"]:
             weight = min(abs(one["shift"]) / spread, 1.0) if "shift" in one else 0.0
             found.append({"kind": name, "name": name, "words": one["words"], "weight": weight})
+    found = [{**each, "said": dump(each["words"])} for each in found]  # in parts, for readers of other languages
     return sorted(found, key=lambda each: -each["weight"])
 
 

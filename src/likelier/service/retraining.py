@@ -22,6 +22,7 @@ from likelier.access.audit import record
 from likelier.access.identity import Actor
 from likelier.errors import UsageError
 from likelier.insights.matters import ABRUPT
+from likelier.insights.performance_words import drifted
 from likelier.phrases import day, join, say
 from likelier.profiles.published import has_scorer
 from likelier.runs.records import WHEN_DUE, Run, State
@@ -166,7 +167,7 @@ def _reason(
     broken = any(found["kind"] in ABRUPT for found in findings)  # then what drifts may be the damage
     for found in findings:
         if found["kind"] in DRIFTS and found["weight"] >= MATTERS and not broken:
-            return say("Drift that matters: {words}", words=found["words"])
+            return say("Drift that matters: {words}", words=drifted(found))
     if came and came["auc"] and came["promised"]:
         auc, promised = came["auc"], came["promised"]
         if auc["high"] < promised and promised - auc["value"] > WORSE:
