@@ -1,5 +1,8 @@
 """Delta tables in a folder: all of a batch or none, each batch once."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -51,6 +54,23 @@ def test_an_append_computed_on_an_older_version_is_refused(lake):
     with pytest.raises(ConflictError):
         lake.append("people", table(who=["c"]), batch="three", onto=0)
     assert lake.rows("people") == 2
+
+
+def test_of_those_who_create_a_table_at_the_same_moment_one_does(tmp_path):
+    ready = threading.Barrier(3)
+
+    def create(lake, number):
+        ready.wait()
+        try:
+            return lake.append("people", table(**{f"c{number}": ["x"]}), batch=f"b{number}", onto=-1)
+        except ConflictError:
+            return 0
+
+    with ThreadPoolExecutor(3) as pool:
+        for number in range(30):
+            lake = Lake(str(tmp_path / str(number)))
+            assert sum(pool.map(create, [lake] * 3, range(3))) == lake.rows("people") == 1
+            assert len(lake.schema("people")) == 1
 
 
 def test_a_reader_that_fails_leaves_nothing(lake):

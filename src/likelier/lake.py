@@ -12,11 +12,12 @@ on forever; who appends a number that is taken gets :class:`ConflictError`.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import itertools
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,6 +40,11 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from likelier.errors import StorageError, TransientError
 from likelier.phrases import say
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover  (Windows)
+    fcntl = None  # type: ignore[assignment]
 
 TURN = "likelier.turn"  # the application transaction that appends with `onto` take in turns
 MOMENT = pa.timestamp("us", "UTC")
@@ -119,8 +125,11 @@ class Lake:
         counted = _Counted(reader)
         try:
             named = {} if batch is None else {"batch": batch}
-            self._write(table, current, counted.reader(), transactions, {**named, **(note or {})})
+            with contextlib.nullcontext() if current is not None else self._creating(table):
+                self._write(table, current, counted.reader(), transactions, {**named, **(note or {})})
             self._settle(table, before)
+        except ConflictError:
+            raise
         except CommitFailedError as error:
             raise ConflictError(f"The table {table} was changed meanwhile.") from error
         except Exception as error:  # deltalake raises its own, the reader's and bare ones
@@ -266,6 +275,26 @@ class Lake:
             return DeltaTable(self._uri(table), version=version)
         except TableNotFoundError as error:
             raise StorageError(say("There is no table {table} in {root}.", table=table, root=self.root)) from error
+
+    @contextlib.contextmanager
+    def _creating(self, table: str) -> Iterator[None]:
+        """Be alone in creating a table of a local folder.
+
+        Of two that create a table at the same moment deltalake lets the second append to the first's, unseen.
+        """
+        if "://" in self.root or fcntl is None:
+            yield
+            return
+        folder = Path(self._uri(table))
+        folder.mkdir(parents=True, exist_ok=True)
+        held = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            if self._find(table) is not None:
+                raise ConflictError(f"The table {table} was created meanwhile.")
+            yield
+        finally:
+            os.close(held)
 
     def _settle(self, table: str, version: int) -> None:
         """Have the disk keep what was committed since a version; object stores do by themselves."""

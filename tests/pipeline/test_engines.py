@@ -292,6 +292,7 @@ def kept(folder, reader):
 
 def test_sorted_rows_are_handed_over_in_parts_that_divide_nobody(engine, tmp_path, monkeypatch):
     monkeypatch.setattr(backend, "MOST_SORTED", 1500)
+    monkeypatch.setattr("likelier.spark.engine.SAMPLED", 0.1)
     numbers = np.random.default_rng(5).permutation(4000)
     people = [f"p{number % 97:02}" for number in numbers]
     rows = engine.values(pa.table({"a.b": numbers, "who": people, "_id": [f"{-number:06}" for number in numbers]}))
