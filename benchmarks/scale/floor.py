@@ -43,7 +43,7 @@ from likelier.features.kernel import compute
 from likelier.instance import parse_instance
 from likelier.lake import Lake
 from likelier.model import artifact
-from likelier.model.train import fit_trees
+from likelier.model.train import fit_forests
 from likelier.pipeline import STAGES, Inputs, run_stage, scores_file
 from likelier.pipeline.asking import load_asked
 from likelier.pipeline.learning import MOST_TRAINING_ROWS
@@ -128,9 +128,10 @@ def do_floor(folder: Path, _: int) -> dict[str, Any]:
     engine.execute("CREATE TABLE numbered AS SELECT row_number() OVER () - 1 AS place, * FROM scored")
     matrices = [floor.matrix(engine, "events", table) for table in ("taught", "numbered")]
     asked = Clock()
-    booster = fit_trees(matrices[0], taught, seed=7)
+    forests = fit_forests(matrices[0], taught, seed=7, people=len(taught))
     learnt = Clock()
-    booster.predict(matrices[1])
+    for booster in forests:
+        booster.predict(matrices[1])
     predicted = Clock()
     return {
         "rows": len(matrices[1]),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from likelier.explanations.contributions import Explainer, Reasons
-from likelier.model.train import PARAMETERS, fit, fit_trees, log_odds
+from likelier.model.train import PARAMETERS, fit, fit_forests, fit_trees, log_odds
 
 COLUMNS = 12
 
@@ -28,11 +28,19 @@ def test_equal_to_the_exact_ones(data, leaves, factors):
     train = lgb.Dataset(matrix, labels.astype(float), params=PARAMETERS)
     booster = lgb.train({**PARAMETERS, "num_leaves": leaves, "feature_fraction": 0.5, "seed": 3}, train, 40)
     asked = np.vstack([matrix, np.full((3, COLUMNS), np.nan, np.float32)])
-    explainer = Explainer.of(booster, np.arange(COLUMNS) % factors)
+    explainer = Explainer.of([booster], np.arange(COLUMNS) % factors)
     exact = np.asarray(booster.predict(asked, pred_contrib=True))
     grouped = np.stack([exact[:, :-1][:, k::factors].sum(axis=1) for k in range(factors)], axis=1)
     np.testing.assert_allclose(explainer.contributions(asked), grouped, atol=1e-9)
     assert explainer.base == pytest.approx(exact[0, -1], abs=1e-9)
+
+
+def test_of_several_forests_they_are_the_mean(data):
+    matrix, labels = data
+    forests = fit_forests(matrix, labels, seed=1, people=500)
+    each = [Explainer.of([one], np.arange(COLUMNS)).contributions(matrix) for one in forests]
+    told = Explainer.of(forests, np.arange(COLUMNS)).contributions(matrix)
+    np.testing.assert_allclose(told, np.mean(each, axis=0), atol=1e-12)
 
 
 @pytest.mark.compiles
@@ -64,6 +72,6 @@ def test_a_model_of_no_splits_says_its_base(data):
     labels = np.zeros(len(matrix), bool)
     labels[0] = True
     trees = fit_trees(matrix[:60], labels[:60], seed=1)
-    explainer = Explainer.of(trees, np.arange(COLUMNS))
+    explainer = Explainer.of([trees], np.arange(COLUMNS))
     told = explainer.base + explainer.contributions(matrix[:60]).sum(axis=1)
     np.testing.assert_allclose(told, trees.predict(matrix[:60], raw_score=True), atol=1e-9)

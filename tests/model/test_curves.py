@@ -19,7 +19,7 @@ def people():
 
 def test_a_true_curve_is_found(people):
     matrix, labels, odds = people
-    curves = fit_curves(matrix, labels)
+    curves = fit_curves(matrix, labels, people=len(labels))
     assert np.corrcoef(curves.log_odds(matrix), odds)[0, 1] > 0.99
     noise = np.abs(curves.contributions(matrix)[:, 1]).mean()
     assert noise < 0.1 * np.abs(curves.contributions(matrix)[:, 0]).mean()
@@ -27,14 +27,14 @@ def test_a_true_curve_is_found(people):
 
 def test_contributions_add_up(people):
     matrix, labels, _ = people
-    curves = fit_curves(matrix, labels)
+    curves = fit_curves(matrix, labels, people=len(labels))
     told = curves.base + curves.contributions(matrix).sum(axis=1)
     np.testing.assert_allclose(told, curves.log_odds(matrix), atol=1e-12)
 
 
 def test_absent_and_constant_values_add_nothing_and_new_ones_count_as_the_nearest_seen(people):
     matrix, labels, _ = people
-    curves = fit_curves(matrix, labels)
+    curves = fit_curves(matrix, labels, people=len(labels))
     asked = np.array([[np.nan, np.nan, 3], [1e9, 0, 7], [np.nanmax(matrix[:, 0]), 0, 3]], np.float32)
     found = curves.contributions(asked)
     assert found[0].tolist() == [0, 0, 0]
@@ -45,12 +45,12 @@ def test_absent_and_constant_values_add_nothing_and_new_ones_count_as_the_neares
 def test_a_feature_nobody_has_is_a_flat_curve(people):
     matrix, labels, _ = people
     empty = np.concatenate([matrix, np.full((len(matrix), 1), np.nan, np.float32)], axis=1)
-    assert not fit_curves(empty, labels).heights[3].any()
+    assert not fit_curves(empty, labels, people=len(labels)).heights[3].any()
 
 
 def test_they_survive_the_way_to_a_file_and_back(people):
     matrix, labels, _ = people
-    curves = fit_curves(matrix, labels)
+    curves = fit_curves(matrix, labels, people=len(labels))
     again = Curves.from_json(json.loads(json.dumps(curves.to_json())))
     np.testing.assert_array_equal(again.log_odds(matrix), curves.log_odds(matrix))
 

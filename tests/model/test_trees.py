@@ -4,7 +4,7 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from likelier.model.train import PARAMETERS, fit_trees
+from likelier.model.train import MANY_PEOPLE, PARAMETERS, fit_forests, fit_trees
 from likelier.model.trees import MOST_SPLITS, Forest
 
 COLUMNS = 8
@@ -32,6 +32,20 @@ def test_predictions_are_lightgbms_to_the_last_bit(data, leaves):
     np.testing.assert_array_equal(told[::77], Forest.of(trees).log_odds(asked[::77]))
     again = lgb.Booster(model_str=trees.model_to_string())
     np.testing.assert_array_equal(told, Forest.of(again).log_odds(asked))
+
+
+def test_several_forests_say_their_mean(data):
+    matrix, labels = data
+    forests = fit_forests(matrix, labels, seed=3, people=500)
+    assert len(forests) == 4
+    expected = np.mean([trees.predict(matrix, raw_score=True) for trees in forests], axis=0)
+    np.testing.assert_allclose(Forest.of(*forests).log_odds(matrix), expected, atol=1e-12)
+
+
+def test_of_few_people_more_forests_are_grown_the_first_ones_the_same(data):
+    few, many = (fit_forests(*data, seed=3, people=people) for people in (1, MANY_PEOPLE))
+    assert (len(few), len(many)) == (4, 2)
+    assert [trees.model_to_string() for trees in many] == [trees.model_to_string() for trees in few[:2]]
 
 
 @pytest.mark.compiles

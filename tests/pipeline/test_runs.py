@@ -1,5 +1,8 @@
 """Whole runs: what comes out, that it repeats, and that it never sees what was not yet known."""
 
+import json
+import shutil
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,6 +36,16 @@ def test_reasons_add_up_to_the_prediction(done, scored):
     model = artifact.load(folder / "train")
     np.testing.assert_allclose(model.calibration.probability(told), scored["probability"].to_numpy(), atol=1e-9)
     np.testing.assert_allclose(told, log_odds(model.learnt, _matrix(folder, model, rows)), atol=1e-6)
+
+
+def test_a_model_of_before_there_were_several_forests_loads_as_it_was(done, tmp_path):
+    shutil.copytree(done[0] / "train", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "forest-0.txt").rename(tmp_path / "trees.txt")
+    rest = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps({k: rest[k] for k in rest.keys() - {"forests", "of_curves"}}))
+    old, now = (artifact.load(folder).learnt for folder in (tmp_path, done[0] / "train"))
+    assert [one.model_to_string() for one in old.forests] == [one.model_to_string() for one in now.forests]
+    assert old.blended(0.0, 3.0) == 1.0
 
 
 def _matrix(folder, model, rows):

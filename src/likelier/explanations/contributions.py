@@ -8,6 +8,7 @@ comparisons, hardly more than the prediction itself, which comes out as their su
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import factorial
@@ -16,8 +17,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from likelier.model.curves import Curves
-from likelier.model.train import Booster, Learnt, blended
+from likelier.model.train import Booster, Learnt
 from likelier.model.trees import BLOCK, Splits, Tree, answered, trees_of, turned
 
 
@@ -27,23 +27,24 @@ class Reasons:
 
     base: float
     trees: Explainer
-    curves: Curves
+    learnt: Learnt
     factor_of: np.ndarray
 
     @classmethod
     def of(cls, learnt: Learnt, factor_of: np.ndarray) -> Reasons:
         """Tabulate a model whose features belong to factors as given, one index a feature."""
-        trees = Explainer.of(learnt.trees, factor_of)
-        return cls(blended(trees.base, learnt.curves.base), trees, learnt.curves, factor_of)
+        trees = Explainer.of(learnt.forests, factor_of)
+        return cls(learnt.blended(trees.base, learnt.curves.base), trees, learnt, factor_of)
 
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
         """Credit each factor with its part of each row's log-odds: float64, shape (rows, factors)."""
-        return blended(self.trees.contributions(matrix), self.curves.contributions(matrix, self.factor_of))
+        of_curves = self.learnt.curves.contributions(matrix, self.factor_of)
+        return self.learnt.blended(self.trees.contributions(matrix), of_curves)
 
 
 @dataclass(frozen=True)
 class Explainer:
-    """A model's trees as tables.
+    """The trees of forests as tables.
 
     `table` holds for each tree and pattern what each of its splits' factors is credited with; a factor that several
     splits share is credited at the first of them.
@@ -56,20 +57,21 @@ class Explainer:
     table: np.ndarray
 
     @classmethod
-    def of(cls, booster: Booster, factor_of: np.ndarray) -> Explainer:
-        """Tabulate a model whose features belong to factors as given, one index a feature.
+    def of(cls, forests: Sequence[Booster], factor_of: np.ndarray) -> Explainer:
+        """Tabulate the mean of models whose features belong to factors as given, one index a feature.
 
         Raises ValueError for trees with more splits than a table should hold.
         """
-        trees = trees_of(booster)
+        trees = [tree for booster in forests for tree in trees_of(booster)]
         splits, tables = Splits.of(trees), [_shapley(tree) for tree in trees]
         widest = max((len(tree.splits) for tree in trees), default=0)
         return cls(
             factors=int(factor_of.max()) + 1,
-            base=sum(_expected(tree) for tree in trees),
+            base=sum(_expected(tree) for tree in trees) / len(forests),
             splits=splits,
             factor=factor_of[splits.feature],
-            table=np.concatenate([np.pad(table, ((0, 0), (0, widest - table.shape[1]))) for table in tables]),
+            table=np.concatenate([np.pad(table, ((0, 0), (0, widest - table.shape[1]))) for table in tables])
+            / len(forests),
         )
 
     def contributions(self, matrix: np.ndarray) -> np.ndarray:

@@ -34,13 +34,16 @@ class Model:
 
 def save(model: Model, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "trees.txt").write_text(model.learnt.trees.model_to_string())
+    for place, trees in enumerate(model.learnt.forests):
+        (folder / f"forest-{place}.txt").write_text(trees.model_to_string())
     (folder / "curves.json").write_text(json.dumps(model.learnt.curves.to_json()))
     (folder / "codebook.json").write_text(json.dumps(model.codebook.to_json()))
     (folder / "features.json").write_text(json.dumps(model.features.to_json()))
     for one in model.sooner:
         (folder / f"trees-{one.days}.txt").write_text(one.trees.model_to_string())
     rest = {
+        "forests": len(model.learnt.forests),
+        "of_curves": model.learnt.of_curves,
         "calibration": asdict(model.calibration),
         "as_made": asdict(model.as_made) if model.as_made else None,
         "strength": list(model.strength),
@@ -54,10 +57,12 @@ def save(model: Model, folder: Path) -> None:
 
 def load(folder: Path) -> Model:
     rest = json.loads((folder / "model.json").read_text())
+    forests = [f"forest-{place}.txt" for place in range(rest.get("forests", 0))]
     return Model(
         Learnt(
-            lgb.Booster(model_str=(folder / "trees.txt").read_text()),
+            tuple(lgb.Booster(model_str=(folder / name).read_text()) for name in forests or ["trees.txt"]),
             Curves.from_json(json.loads((folder / "curves.json").read_text())),
+            rest.get("of_curves", 1 / 3),  # models of before there were several forests have one, and so much of curves
         ),
         Codebook.from_json(json.loads((folder / "codebook.json").read_text())),
         FeatureSet.from_json(json.loads((folder / "features.json").read_text())),

@@ -15,8 +15,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 KNOTS = 65
-MOST_ROWS = 20_000
-STRENGTH = 0.003  # of the data against weights of zero, as scikit-learn counts it: little, the features are many
+STRENGTH = 0.004  # of a person against weights of zero, as scikit-learn counts it: little, the features are many
 FURTHEST = 5.0  # standard deviations
 BLOCK = 256  # rows
 
@@ -45,16 +44,18 @@ class Curves:
         return cls(data["base"], np.array(data["knots"]), np.array(data["heights"]))
 
 
-def fit_curves(matrix: np.ndarray, labels: np.ndarray, *, rows: int = MOST_ROWS) -> Curves:
-    """Learn curves from a matrix (rows, features; NaN is absent) and boolean labels (rows), from at most so many."""
-    some = slice(None, None, -(-len(labels) // rows))
-    matrix, labels = matrix[some], labels[some]
+def fit_curves(matrix: np.ndarray, labels: np.ndarray, *, people: int) -> Curves:
+    """Learn curves from a matrix (rows, features; NaN is absent) and boolean labels (rows).
+
+    What the rows of one person say is much the same, so it is people that count against weights of zero.
+    """
     features = matrix.shape[1]
     knots = np.stack([_knots(matrix[:, column]) for column in range(features)])
     scales = np.stack([_standard(knots, scale, matrix) for scale in (_logarithms(knots), _ranks(knots, matrix))])
-    design = np.concatenate([read_off(matrix, knots, scale) for scale in scales], axis=1)
-    fitted = LogisticRegression(C=STRENGTH, solver="newton-cholesky", max_iter=25, tol=1e-3).fit(design, labels)
-    weights = fitted.coef_[0].reshape(2, features, 1)
+    design = np.concatenate([read_off(matrix, knots, scale).astype(np.float32) for scale in scales], axis=1)
+    strength = STRENGTH * people / len(labels)
+    fitted = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=25, tol=1e-3).fit(design, labels)
+    weights = fitted.coef_[0].astype(np.float64).reshape(2, features, 1)
     return Curves(float(fitted.intercept_[0]), knots, (weights * scales).sum(axis=0))
 
 

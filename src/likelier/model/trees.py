@@ -109,10 +109,11 @@ class Forest:
     outcomes: np.ndarray
 
     @classmethod
-    def of(cls, booster: Booster) -> Forest:
-        """Tabulate a model; raises ValueError for trees with more splits than a table should hold."""
-        trees = trees_of(booster)
-        return cls(Splits.of(trees), np.concatenate([np.zeros((0, 1)), *(tree.outcomes() for tree in trees)])[:, 0])
+    def of(cls, *boosters: Booster) -> Forest:
+        """Tabulate the mean of models; raises ValueError for trees with more splits than a table should hold."""
+        trees = [tree for booster in boosters for tree in trees_of(booster)]
+        outcomes = np.concatenate([np.zeros((0, 1)), *(tree.outcomes() for tree in trees)])[:, 0]
+        return cls(Splits.of(trees), outcomes / len(boosters))
 
     def log_odds(self, matrix: np.ndarray) -> np.ndarray:
         """Sum up the trees for each row of a float32 matrix (rows, features), NaN where absent: float64."""
