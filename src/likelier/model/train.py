@@ -22,7 +22,7 @@ from likelier.model.trees import Forest
 __all__ = ["PARAMETERS", "Booster", "Learnt", "fit", "fit_forests", "fit_trees", "log_odds", "used_features"]
 
 ROUNDS = 150
-OF_CURVES = 0.4  # the part of the curves in the log-odds
+OF_CURVES = 0.45  # the part of the curves in the log-odds
 MANY_PEOPLE, FASTEST = 10_000, 2.0
 PARAMETERS: dict[str, Any] = {
     "objective": "binary",
