@@ -179,6 +179,20 @@ def test_rolling_back_leads_to_the_model_before_and_once_more_to_the_one_after(w
     assert told == [{"from": first.id, "to": second.id}, {"from": second.id, "to": first.id}]
 
 
+def test_a_roll_back_that_is_refused_is_not_in_the_log(workspace, ann, history, monkeypatch):
+    history(0)
+    history(91, kept=False)
+
+    def refuse(*_, **__):
+        raise UsageError("A run is under way.")
+
+    monkeypatch.setattr("likelier.service.retraining.start_run", refuse)
+    with pytest.raises(UsageError, match="under way"):
+        roll_back(workspace, ann, "Buy")
+    with workspace.store.read() as connection:
+        assert not audit.page(connection, audit.Filter(action="instance.roll_back"))
+
+
 def test_there_is_nothing_to_roll_back_to_before_a_second_model(workspace, ann, history, ask):
     for changes in ({}, {"goal": ask()["goal"] | {"window_days": 14}}):
         history(30, **changes)

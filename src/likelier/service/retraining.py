@@ -57,16 +57,18 @@ def roll_back(workspace: Workspace, actor: Actor, name: str) -> Run:
 
     Rolling back once more leads to the model that was in use.
     """
-    with workspace.store.write() as connection:
+    with workspace.store.read() as connection:
         instance = stored.get(connection, name)
         now, before = _now_and_before(connection, workspace, instance)
-        if before is None:
-            raise UsageError(
-                say("'{name}' has no earlier model of its present definition to roll back to.", name=instance.name)
-            )
-        told = {"from": now.id if now else None, "to": before.id}
+    if before is None:
+        raise UsageError(
+            say("'{name}' has no earlier model of its present definition to roll back to.", name=instance.name)
+        )
+    run = start_run(workspace, actor, instance, as_of=None, seed=before.seed, wish=before.id)
+    told = {"from": now.id if now else None, "to": before.id}
+    with workspace.store.write() as connection:
         record(connection, actor, "instance.roll_back", thing(instance), now=workspace.clock(), after=told)
-    return start_run(workspace, actor, instance, as_of=None, seed=before.seed, wish=before.id)
+    return run
 
 
 def model_before(workspace: Workspace, name: str) -> Run | None:
