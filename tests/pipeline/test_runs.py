@@ -42,7 +42,7 @@ def test_a_model_of_before_there_were_several_forests_loads_as_it_was(done, tmp_
     shutil.copytree(done[0] / "train", tmp_path, dirs_exist_ok=True)
     (tmp_path / "forest-0.txt").rename(tmp_path / "trees.txt")
     rest = json.loads((tmp_path / "model.json").read_text())
-    (tmp_path / "model.json").write_text(json.dumps({k: rest[k] for k in rest.keys() - {"forests", "of_curves"}}))
+    (tmp_path / "model.json").write_text(json.dumps({k: rest[k] for k in rest.keys() - {"of_curves"}}))
     old, now = (artifact.load(folder).learnt for folder in (tmp_path, done[0] / "train"))
     assert [one.model_to_string() for one in old.forests] == [one.model_to_string() for one in now.forests]
     assert old.blended(0.0, 3.0) == 1.0

@@ -1,6 +1,7 @@
 """One run that asks about several outcome windows."""
 
 import datetime as dt
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -9,8 +10,9 @@ from tests.pipeline import shop
 
 from likelier.backend import DuckDB
 from likelier.datasets import open_dataset, person_rows
-from likelier.errors import RunError
+from likelier.errors import RunError, UsageError
 from likelier.instance.reading import make_instance
+from likelier.model import artifact
 from likelier.pipeline import Inputs, Scorer, insights_of, preflight, scorer_files, scores_file
 from likelier.pipeline.asking import load_asked, load_soon
 from likelier.pipeline.ondemand import of_identity
@@ -126,3 +128,10 @@ def test_a_window_in_which_hardly_anything_happens_is_told_before_a_run(lake, en
     assert problem["message"].startswith("Within 1 days ")
     with pytest.raises(RunError, match="Within 1 days"):
         shop.run(lake, tmp_path / "run", asked)
+
+
+def test_a_model_whose_shorter_windows_are_of_an_earlier_version_says_what_to_do(folder, tmp_path):
+    shutil.copytree(folder / "train", tmp_path / "train")
+    (tmp_path / "train" / "trees-7.txt").write_text("")
+    with pytest.raises(UsageError, match="The next run makes a new one"):
+        artifact.load(tmp_path / "train")

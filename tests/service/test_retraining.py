@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 
 from likelier.errors import UsageError
+from likelier.profiles.published import has_scorer, publish_scorer
 from likelier.runs.records import WHEN_DUE, State
 from likelier.service.instances import save_instance
 from likelier.service.retraining import model_before, models_in_use, plan, roll_back
@@ -206,6 +207,17 @@ def test_a_model_whose_files_are_gone_is_none_to_go_back_to(workspace, history, 
     history(91, kept=False)
     monkeypatch.setattr("likelier.service.retraining.has_scorer", lambda *_: False)
     assert model_before(workspace, "Buy") is None
+
+
+def test_a_model_that_an_earlier_version_made_another_way_gives_way_to_a_new_one(
+    workspace, history, monkeypatch, tmp_path
+):
+    _, first = history(0)
+    monkeypatch.setattr("likelier.service.retraining.has_scorer", has_scorer)
+    for name, run in (("trees.txt", first.id), ("trees-7.txt", None)):
+        (tmp_path / name).write_text("")
+        publish_scorer(workspace.lake, first.instance_id, first.id, [tmp_path / name])
+        assert history(7)[0]["run"] == run
 
 
 def test_the_decision_says_which_model_was_used_and_why(history):

@@ -138,8 +138,7 @@ class Kept:
         sooner, past, matrix = self.model.sooner, self.past, self.past.matrix(people.rows)
         if not sooner:
             return []
-        raw = log_odds(self.model.learnt, matrix)
-        every = soon.probabilities(sooner, raw, probability, matrix, occurs=self.occurs)
+        every = soon.probabilities(sooner, probability, matrix, occurs=self.occurs)
         came = [soon.labels_of(past.soon, place, people.rows) for place in range(len(sooner))]
         return soon.judged((*self.calendar.shorter_days, self.calendar.outcome_days), every, [*came, people.labels])
 

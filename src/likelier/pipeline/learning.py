@@ -160,14 +160,14 @@ def train(
     save_judged(out, asked.rows.profile, probability)
     found = metrics(probability, asked.labels, seed=seed) | {"buckets": judged_buckets(probability, asked.labels)}
     progress(0.6, len(taught) + len(asked))
-    by_window = _judged_windows(past, judged, (taught, taught_matrix), (asked, asked_matrix), probability, occurs)
+    by_window = _judged_windows(past, (taught, taught_matrix), (asked, asked_matrix), probability, occurs)
     final = past.examples(calendar.labelled, MOST_TRAINING_ROWS)
     final_matrix = past.matrix(final.rows)
     learnt = fit(final_matrix, final.labels, seed=seed, people=final.people)
     some = final_matrix[:: max(1, len(final) // STRENGTH_ROWS)]
     strength = tuple(strengths(learnt, some).tolist())
     calibration = replace(calibration, shift=shift(learnt, calibration, final, final_matrix))
-    sooner = _sooner(past, learnt, (final, final_matrix), after=calendar.judge, known_by=calendar.as_of)
+    sooner = _sooner(past, (final, final_matrix), (calendar.judge, calendar.as_of), soon.most_rows(len(final)))
     artifact.save(artifact.Model(learnt, past.codebook, past.features, calibration, strength, sooner), out)
     progress(1.0, len(final))
     return {
@@ -183,19 +183,22 @@ def train(
 
 
 def _sooner(
-    past: Past, learnt: Learnt, known: tuple[Examples, np.ndarray], *, after: dt.datetime, known_by: dt.datetime
+    past: Past, known: tuple[Examples, np.ndarray], since: tuple[dt.datetime, dt.datetime], most: int
 ) -> tuple[Sooner, ...]:
-    """Learn the shorter windows from the main one's examples and what has come since of later ones."""
+    """Learn the shorter windows from the main one's examples and from cut-offs that only they can know.
+
+    These lie `since` one instant, and what came is known by another.
+    """
     if not past.calendar.shorter_days:
         return ()
-    late = soon.late_rows(past.soon, after, known_by, past.calendar.shorter_days[0], past.seed)
+    after, known_by = since
+    late = soon.late_rows(past.soon, after, known_by, past.calendar.shorter_days[0], most, past.seed)
     parts = [(known[0].rows, known[1]), *([(late, past.matrix(late))] if len(late.profile) else [])]
-    return soon.learn(past.soon, past.calendar, learnt, parts, known_by, past.seed)
+    return soon.learn(past.soon, past.calendar, parts, known_by, most, past.seed)
 
 
 def _judged_windows(
     past: Past,
-    judged: Learnt,
     taught: tuple[Examples, np.ndarray],
     asked: tuple[Examples, np.ndarray],
     probability: np.ndarray,
@@ -208,9 +211,9 @@ def _judged_windows(
     held_out = calendar.judged_by == "held-out profiles"
     after = calendar.as_of if held_out else calendar.training[-1]
     known_by = calendar.as_of if held_out else calendar.judge
-    sooner = _sooner(past, judged, taught, after=after, known_by=known_by)
+    sooner = _sooner(past, taught, (after, known_by), min(len(taught[0]), soon.MOST_ROWS_TO_JUDGE))
     rows, matrix = asked[0].rows, asked[1]
-    every = soon.probabilities(sooner, log_odds(judged, matrix), probability, matrix, occurs=occurs)
+    every = soon.probabilities(sooner, probability, matrix, occurs=occurs)
     came = [soon.labels_of(past.soon, place, rows) for place in range(len(sooner))]
     return soon.judged((*calendar.shorter_days, calendar.outcome_days), every, [*came, asked[0].labels])
 

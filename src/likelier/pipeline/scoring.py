@@ -233,7 +233,7 @@ def explain(
     # The sum of what is told is the prediction: they cannot disagree.
     raw = reasons.base + each.sum(axis=1)
     main = model.calibration.probability(raw)
-    every = soon.probabilities(model.sooner, raw, main, matrix, occurs=question.goal.occurs)
+    every = soon.probabilities(model.sooner, main, matrix, occurs=question.goal.occurs)
     return Explained(profiles, raw, reasons.base, values, each, every)
 
 

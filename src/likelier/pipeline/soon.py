@@ -16,23 +16,28 @@ import numpy as np
 from likelier.model import calibrate
 from likelier.model.evaluate import auc, calibration, calibration_error
 from likelier.model.sooner import Sooner, fit_sooner, in_order
-from likelier.model.train import Learnt, log_odds
 from likelier.pipeline.asking import Soon
 from likelier.timespan import DAY, DAY_US, to_us
 from likelier.windows import MOST_CUT_OFFS, Calendar, Row, cut_off_step
 
 MOST_ROWS = 30_000
+MOST_ROWS_TO_JUDGE = 10_000  # those of a model that says how good the other one is
+OF_THE_MAIN = 2  # times as many rows as the main window learns from, so that the time follows its
 ENOUGH = 500  # examples of either outcome
 
 
-def late_rows(soon: Soon, after: dt.datetime, known_by: dt.datetime, days: int, seed: int) -> Row:
-    """Draw rows at cut-offs after an instant whose shortest window has closed by another."""
+def most_rows(of_the_main: int) -> int:
+    return min(MOST_ROWS, OF_THE_MAIN * of_the_main)
+
+
+def late_rows(soon: Soon, after: dt.datetime, known_by: dt.datetime, days: int, most: int, seed: int) -> Row:
+    """Draw at most so many rows at cut-offs after an instant whose shortest window has closed by another."""
     columns = np.array(
         [k for k, cut_off in enumerate(soon.cut_offs) if after < cut_off <= known_by - days * DAY], np.int64
     )
     profile, column = np.nonzero(soon.eligible[:, columns])
-    if len(profile) > MOST_ROWS:
-        drawn = np.sort(np.random.default_rng(seed).choice(len(profile), MOST_ROWS, replace=False))
+    if len(profile) > most:
+        drawn = np.sort(np.random.default_rng(seed).choice(len(profile), most, replace=False))
         profile, column = profile[drawn], column[drawn]
     moments = np.array([to_us(soon.cut_offs[k]) for k in columns], np.int64)
     return Row(profile, moments[column])
@@ -41,23 +46,23 @@ def late_rows(soon: Soon, after: dt.datetime, known_by: dt.datetime, days: int, 
 def learn(
     soon: Soon,
     calendar: Calendar,
-    learnt: Learnt,
     parts: Sequence[tuple[Row, np.ndarray]],
     known_by: dt.datetime,
+    most: int,
     seed: int,
 ) -> tuple[Sooner, ...]:
-    """Learn every shorter window beside the main model, from rows and their matrices, some of which it has seen."""
+    """Learn every shorter window from at most so many of some rows, given with their matrices."""
     rows = Row(*(np.concatenate(each) for each in zip(*((r.profile, r.cut_off) for r, _ in parts), strict=True)))
     matrix = np.concatenate([matrix for _, matrix in parts])
     found = []
     for place, days in enumerate(calendar.shorter_days):
         labels = labels_of(soon, place, rows)
-        some = chosen(days, rows.cut_off, labels, known_by)
-        found.append(_learn(days, learnt, rows.cut_off[some], matrix[some], labels[some], seed))
+        some = chosen(days, rows.cut_off, labels, known_by, most)
+        found.append(_learn(days, Row(rows.profile[some], rows.cut_off[some]), matrix[some], labels[some], seed))
     return tuple(found)
 
 
-def chosen(days: int, cut_offs: np.ndarray, labels: np.ndarray, known_by: dt.datetime) -> np.ndarray:
+def chosen(days: int, cut_offs: np.ndarray, labels: np.ndarray, known_by: dt.datetime, most: int) -> np.ndarray:
     """Choose rows at which a window had closed by an instant: the latest if they tell enough, and at most so many.
 
     >>> from likelier.timespan import parse_moment
@@ -65,7 +70,7 @@ def chosen(days: int, cut_offs: np.ndarray, labels: np.ndarray, known_by: dt.dat
     >>> cut_offs = np.repeat([to_us(end) for end in ends], 1500)
     >>> rare, usual = (np.arange(len(cut_offs)) % every == 0 for every in (100, 3))
     >>> known_by = parse_moment("2024-06-01")
-    >>> [np.unique(chosen(7, cut_offs, labels, known_by) // 1500).tolist() for labels in (rare, usual)]
+    >>> [np.unique(chosen(7, cut_offs, labels, known_by, 9000) // 1500).tolist() for labels in (rare, usual)]
     [[0, 1, 2], [1, 2]]
     """
     last = known_by - days * DAY
@@ -74,7 +79,7 @@ def chosen(days: int, cut_offs: np.ndarray, labels: np.ndarray, known_by: dt.dat
     late = known & (cut_offs >= to_us(first))
     enough = min(int(labels[late].sum()), int((~labels[late]).sum())) >= ENOUGH
     found = np.flatnonzero(late if enough else known)
-    return found[:: -(-len(found) // MOST_ROWS) or 1]
+    return found[:: -(-len(found) // most) or 1]
 
 
 def labels_of(soon: Soon, place: int, rows: Row) -> np.ndarray:
@@ -83,20 +88,15 @@ def labels_of(soon: Soon, place: int, rows: Row) -> np.ndarray:
     return np.asarray(soon.labels[place][rows.profile, column])
 
 
-def _learn(
-    days: int, learnt: Learnt, cut_offs: np.ndarray, matrix: np.ndarray, labels: np.ndarray, seed: int
-) -> Sooner:
-    main = log_odds(learnt, matrix)
-    sooner = fit_sooner(days, main, matrix, labels, seed=seed)
-    latest = cut_offs > cut_offs.max() - days * DAY_US
-    return sooner.shifted(calibrate.lasting_shift(sooner.log_odds(main[latest], matrix[latest]), labels[latest]))
+def _learn(days: int, rows: Row, matrix: np.ndarray, labels: np.ndarray, seed: int) -> Sooner:
+    sooner = fit_sooner(days, matrix, labels, rows.profile, seed=seed)
+    latest = rows.cut_off > rows.cut_off.max() - days * DAY_US
+    return sooner.shifted(calibrate.lasting_shift(sooner.log_odds(matrix[latest]), labels[latest]))
 
 
-def probabilities(
-    sooner: Sequence[Sooner], raw: np.ndarray, main: np.ndarray, matrix: np.ndarray, *, occurs: bool
-) -> np.ndarray:
-    """Give the probability of every window, shortest first; `main` is that of the longest, from `raw` log-odds."""
-    return in_order([one.probability(raw, matrix) for one in sooner], main, occurs=occurs)
+def probabilities(sooner: Sequence[Sooner], main: np.ndarray, matrix: np.ndarray, *, occurs: bool) -> np.ndarray:
+    """Give the probability of every window, shortest first; `main` is that of the longest."""
+    return in_order([one.probability(matrix) for one in sooner], main, occurs=occurs)
 
 
 def judged(windows: Sequence[int], probability: np.ndarray, labels: Sequence[np.ndarray]) -> list[dict[str, Any]]:

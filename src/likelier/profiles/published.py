@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.fs
 
 from likelier.lake import Lake
+from likelier.model.artifact import outdated
 from likelier.scores import stream
 from likelier.shelf import open_shelf, put_whole, remove, write_shelf
 
@@ -66,9 +67,10 @@ def scores_shelves(lake: Lake) -> list[str]:
 
 
 def has_scorer(lake: Lake, instance_id: str, run_id: str) -> bool:
-    """Say whether the files with which one person is scored are there."""
+    """Say whether the files with which one person is scored are there, and can still be used."""
     filesystem, path = lake.place(_scorer(instance_id, run_id))
-    return bool(filesystem.get_file_info(path).type is not pa.fs.FileType.NotFound)
+    found = filesystem.get_file_info(pa.fs.FileSelector(path, allow_not_found=True))
+    return bool(found) and not outdated([file.base_name for file in found])
 
 
 def withdraw(lake: Lake, instance_id: str, *, but: Collection[str] = (), models: Collection[str] = ()) -> None:

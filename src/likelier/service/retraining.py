@@ -123,7 +123,7 @@ def _while_not_due(connection: Connection, workspace: Workspace, run: Run) -> di
     champion = records.find(connection, latest.model_run)
     instance = stored.find(connection, run.instance_id)
     if champion is None or instance is None or not has_scorer(workspace.lake, run.instance_id, champion.id):
-        return _anew(say("The files of the model before are gone."))
+        return _anew(say("The files of the model before are gone, or of an earlier version."))
     window = whole_instance(connection, instance, run.version).goal.outcome_days * DAY
     assert run.as_of is not None
     assert champion.as_of is not None
