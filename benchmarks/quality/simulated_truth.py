@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from sklearn.metrics import roc_auc_score
 from likelier.backend import DuckDB
 from likelier.events.ingest import ingest
 from likelier.explanations.factors import OTHER
+from likelier.features.definitions import Kind
 from likelier.instance.reading import make_instance
 from likelier.lake import Lake
 from likelier.model import artifact
@@ -97,23 +99,19 @@ def importance(factors: list[list[dict]], drivers: list[dict]) -> list[float]:
 
 
 def told_apart(drivers: list[dict], model: artifact.Model) -> list[dict]:
-    """Join each driver that has no factor of its own, only columns in the factor of another, with this one."""
-    columns: dict[str, list[str]] = {}
-    for feature in model.features.features:
-        columns.setdefault(feature.factor, []).append(f"{feature.name} ")
+    """Join each driver, most of whose columns are told under a factor of another, with this one."""
+    owner = {factor: driver["driver"] for driver in drivers for factor in driver["factors"]}
     found = {driver["driver"]: dict(driver) for driver in drivers}
-    hosts = [driver for driver in drivers if columns.keys() & set(driver["factors"])]
     for guest in drivers:
-        starts = tuple(f"{name}{end}" for name in guest["factors"] for end in (" ", ","))
-        among = (host for host in hosts if any(_begin(columns.get(name, []), starts) for name in host["factors"]))
-        if guest not in hosts and (host := next(among, None)):
-            found[host["driver"]]["effect"] = max(found[host["driver"]]["effect"], guest["effect"])
+        starts = tuple(f"{factor}{end}" for factor in guest["factors"] for end in (" ", ","))
+        mine = (each for each in model.features.features if f"{each.name} ".startswith(starts))
+        # "Days since webVisit against usual gap" begins like a recency and is rhythm.
+        homes = Counter(owner.get(each.factor) for each in mine if each.kind != Kind.OVERDUE)
+        host = max(homes, key=homes.__getitem__, default=None)
+        if host in found and host != guest["driver"]:
+            found[host]["effect"] = max(found[host]["effect"], guest["effect"])
             del found[guest["driver"]]
     return list(found.values())
-
-
-def _begin(names: list[str], starts: tuple[str, ...]) -> bool:
-    return any(name.startswith(starts) for name in names)
 
 
 def compared(kind: str, profiles: int, work: Path) -> dict[str, float]:

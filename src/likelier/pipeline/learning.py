@@ -36,10 +36,13 @@ from likelier.timespan import DAY, to_us
 from likelier.windows import CUT_OFFS_PER_WINDOW, Calendar, Row
 
 MOST_TRAINING_ROWS = 60_000
+HARDLY_EVER = 0.01
 MANY_FEATURES = 200
 SCREENING_ROUNDS = 150
 SURVEYED_ROWS = 20_000
-SURVEY_SEED = 0
+# Which examples are looked at and learnt from is a question about the data, on which a run's seed has no say: runs
+# that differ by it alone learn from the same people and columns, and tell the same reasons.
+DRAWING_SEED = 0
 MOST_JUDGED_ROWS = 200_000
 SAMPLE_EVENTS = 200_000
 MOST_WITNESSES = 5_000
@@ -88,7 +91,7 @@ class Past:
         """Draw at most so many of the eligible examples at some cut-offs, sorted by profile."""
         wanted = set(cut_offs)
         columns = np.array([k for k, cut_off in enumerate(self.calendar.labelled) if cut_off in wanted], np.int64)
-        profile, column = drawn(self.asked.eligible[:, columns], most, self.seed)
+        profile, column = drawn(self.asked.eligible[:, columns], most, DRAWING_SEED)
         moments = np.array([to_us(self.calendar.labelled[k]) for k in columns], np.int64)
         return Examples(Row(profile, moments[column]), self.asked.labels[profile, columns[column]])
 
@@ -192,7 +195,7 @@ def _sooner(
     if not past.calendar.shorter_days:
         return ()
     after, known_by = since
-    late = soon.late_rows(past.soon, after, known_by, past.calendar.shorter_days[0], most, past.seed)
+    late = soon.late_rows(past.soon, after, known_by, past.calendar.shorter_days[0], most, DRAWING_SEED)
     parts = [(known[0].rows, known[1]), *([(late, past.matrix(late))] if len(late.profile) else [])]
     return soon.learn(past.soon, past.calendar, parts, known_by, most, past.seed)
 
@@ -290,13 +293,11 @@ def _past(calendar: Calendar, seed: int, folder: Path) -> Past:
 
 
 def surveyed(past: Past, taught: Examples) -> Past:
-    """Choose what is worth knowing, and by what names: a question about the data, on which chance has no say.
-
-    Runs that differ by their seed look at the same rows here, so they learn from the same columns and tell the same
-    factors.
-    """
+    """Choose what is worth knowing, and by what names."""
     some = to_survey(past, taught)
     matrix = past.matrix(some.rows)
+    columns = telling(past.features, matrix)
+    past, matrix = replace(past, features=past.features.only(columns)), matrix[:, columns]
     sample = past.activities.some_words(SAMPLE_EVENTS)
     seen = Seen(often(past.codebook, sample), telling_the_goal(past.codebook, sample))
     few = matrix[:: max(1, len(some) // GROUPING_ROWS)]
@@ -307,15 +308,24 @@ def surveyed(past: Past, taught: Examples) -> Past:
 def to_survey(past: Past, taught: Examples) -> Examples:
     """Draw examples to look at; where profiles are held out to judge by, none but those that teach."""
     if past.calendar.judged_by == "later cut-off":
-        return replace(past, seed=SURVEY_SEED).examples(past.calendar.training, SURVEYED_ROWS)
+        return past.examples(past.calendar.training, SURVEYED_ROWS)
     return taught.where(np.arange(0, len(taught), max(1, len(taught) // SURVEYED_ROWS)))
+
+
+def telling(features: FeatureSet, matrix: np.ndarray) -> list[int]:
+    """Leave out how many distinct values there were where it is hardly ever more than one: it says that events came."""
+    return [
+        column
+        for column, feature in enumerate(features.features)
+        if feature.kind != Kind.DISTINCT or np.mean(matrix[:, column] > 1) > HARDLY_EVER
+    ]
 
 
 def screened(features: FeatureSet, matrix: np.ndarray, labels: np.ndarray) -> FeatureSet:
     """Of very many features keep those that a quick model of some examples asks for at all."""
     if len(features.features) <= MANY_FEATURES or labels.all() or not labels.any():
         return features
-    used = used_features(fit_trees(matrix, labels, seed=SURVEY_SEED, rounds=SCREENING_ROUNDS))
+    used = used_features(fit_trees(matrix, labels, seed=DRAWING_SEED, rounds=SCREENING_ROUNDS))
     return features.only(with_what_is_shown(features, used)) if len(used) else features
 
 
@@ -343,7 +353,7 @@ def judged_split(past: Past) -> tuple[Examples, Examples]:
     asked = past.examples([calendar.judge], MOST_JUDGED_ROWS)
     if calendar.judged_by == "later cut-off":
         return past.examples(calendar.training, MOST_TRAINING_ROWS), asked
-    held_out = np.random.default_rng(past.seed).random(past.activities.profiles)[past.activities.people] < HELD_OUT
+    held_out = np.random.default_rng(DRAWING_SEED).random(past.activities.profiles)[past.activities.people] < HELD_OUT
     taught = past.examples(calendar.labelled, MOST_TRAINING_ROWS)
     return taught.where(~held_out[taught.rows.profile]), asked.where(held_out[asked.rows.profile])
 
@@ -360,7 +370,7 @@ def unseen(past: Past, taught: Examples, matrix: np.ndarray) -> tuple[Examples, 
 
     Where there are very many, one half is enough. There is nobody where a half knows but one outcome.
     """
-    one = np.random.default_rng([past.seed, 1]).random(past.activities.profiles)[past.activities.people] < 0.5
+    one = np.random.default_rng([DRAWING_SEED, 1]).random(past.activities.profiles)[past.activities.people] < 0.5
     half = one[taught.rows.profile]
     halves = [half, ~half] if len(taught) < FEW_TO_CROSS else [half]
     if not all(taught.where(learns).tells_apart for learns in (half, ~half)):
