@@ -21,7 +21,7 @@ from tasks import BOUGHT, HOUSEHOLD, JOURNEY, MESSAGES, RETAIL, SHOPPER, Task, i
 
 from likelier.backend import DuckDB
 from likelier.instance.reading import make_instance
-from likelier.pipeline import Inputs, run_stage, scores_file
+from likelier.pipeline import STAGES, Inputs, run_stage, scores_file
 
 CASES = [
     (Task("retail, buy", RETAIL, 90, 120, BOUGHT, "event_type = 'purchase'"), (7, 30, 90)),
@@ -56,7 +56,7 @@ def run(task: Task, windows: int | list[int], as_of: dt.datetime, lake, work: Pa
     shutil.rmtree(folder, ignore_errors=True)
     began = time.process_time(), time.perf_counter()
     with DuckDB() as engine:
-        for stage in ("read", "check", "train", "score"):
+        for stage in STAGES:
             run_stage(stage, Inputs(instance, as_of, 1, versions), engine=engine, lake=lake, folder=folder)
     seconds = time.process_time() - began[0]
     table = pq.read_table(scores_file(folder))

@@ -86,6 +86,11 @@ class Calendar:
         return not is_silent(self.outcome(cut_off), self.silent)
 
     @property
+    def stands_still(self) -> tuple[tuple[int, int], ...]:
+        """The spans in microseconds in which the clock of the features stands still."""
+        return tuple((to_us(span.start), to_us(span.end)) for span in self.lost)
+
+    @property
     def history_days(self) -> float:
         return Span(self.history_start, self.as_of).days
 

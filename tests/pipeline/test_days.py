@@ -11,7 +11,7 @@ from tests.pipeline import shop
 from likelier.backend import DuckDB
 from likelier.lake import Lake
 from likelier.pipeline import preflight
-from likelier.pipeline.days import Days, silences, told
+from likelier.pipeline.days import Days, silences, stopped, told
 from likelier.timespan import DAY, Span, after
 from likelier.windows import cut_off_step, is_silent, plan
 
@@ -52,6 +52,27 @@ def without(counts, first, count):
 )
 def test_silence(counts, goal, expected):
     assert found(counts, goal) == expected
+
+
+@pytest.mark.parametrize(
+    ("counts", "after", "expected"),
+    [
+        (STEADY, 0, []),
+        (STEADY, 1, []),  # one day is a holiday, or has not come in yet
+        (STEADY, 7, [("03-25", 7, False)]),
+        (STEADY, 60, [("03-25", 60, False)]),
+        (([50, 50, 50, 50, 50, 0, 0] * 12)[:-2], 2, []),  # closed at weekends
+        ([3] * 84, 5, []),  # too few to tell from chance
+        ([*STEADY[:60], 1], 7, [("03-02", 7, False)]),
+        ([*STEADY, *[0] * 20, 1], 7, []),  # it had ended before
+        ([*STEADY, *[0] * 300, 1], 7, []),  # a clock that was wrong, not the last event
+    ],
+)
+def test_nothing_came_any_more(counts, after, expected):
+    midnight = dt.datetime.combine(BEGIN, dt.time(), dt.UTC) + (len(counts) + after) * DAY
+    for as_of in (midnight, midnight + DAY / 2):
+        found = stopped(days(counts), as_of)
+        assert [(f"{each.first:%m-%d}", each.days, each.of_goal) for each in found] == expected
 
 
 def test_a_stray_does_not_begin_the_history():
@@ -136,6 +157,20 @@ def test_what_is_odd_is_told_before_a_run(odd):
         "On 20 Feb 2024 came ",
     ):
         assert part in warnings
+
+
+def test_when_the_last_week_was_lost_an_earlier_one_judges(tmp_path):
+    events = shop.events()
+    lake = Lake(str(tmp_path))
+    lost = shop.AS_OF - 7 * DAY
+    shop.put(lake, events.filter(pc.less(events["timestamp"], pa.scalar(lost))))
+    asked = shop.instance(goal=shop.goal(window_days=7))
+    with DuckDB() as engine:
+        said = preflight(asked, shop.AS_OF, engine=engine, lake=lake)
+    assert said["gaps"] == [{"first": f"{lost:%Y-%m-%d}", "days": 7, "of_goal": False}]
+    (judge,) = (row for row in said["counts"]["per_cut_off"] if row["role"] == "judge")
+    assert judge["cut_off"] == (lost - 7 * DAY).isoformat()
+    assert judge["qualifying"] > 0
 
 
 def test_what_is_odd_costs_little(odd, done, tmp_path):

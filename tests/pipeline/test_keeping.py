@@ -4,6 +4,8 @@ import contextlib
 import shutil
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from tests.pipeline import shop
@@ -15,7 +17,7 @@ from likelier.model import artifact
 from likelier.pipeline import STAGES, Inputs, other_scores_file, run_stage, scorer_files, scores_file
 from likelier.pipeline.keeping import Kept, challenge
 from likelier.pipeline.reading import Champion
-from likelier.timespan import DAY
+from likelier.timespan import DAY, to_us
 
 EARLIER = shop.AS_OF - 28 * DAY
 
@@ -93,6 +95,16 @@ def test_it_is_judged_where_it_had_learnt_nothing_yet(kept):
     }
     assert trained["judged_rows"] == len(eligible)
     assert trained["metrics"]["base_rate"] == pytest.approx(len(bought & eligible) / len(eligible))
+
+
+def test_its_clock_stands_still_where_tracking_was_lost_since(first, tmp_path):
+    start, end = shop.AS_OF - 10 * DAY, shop.AS_OF - 7 * DAY
+    moments = shop.events()["timestamp"]
+    lost = pc.and_(pc.greater_equal(moments, pa.scalar(start)), pc.less(moments, pa.scalar(end)))
+    lake = Lake(str(tmp_path / "lake"))
+    shop.put(lake, shop.events().filter(pc.invert(lost)))
+    run(lake, tmp_path / "run", shop.AS_OF, Champion(EARLIER, due=False), first[0])
+    assert artifact.load(tmp_path / "run" / "train").features.silent == ((to_us(start), to_us(end)),)
 
 
 def test_at_its_own_moment_a_kept_model_gives_the_same_bytes(lake, first, tmp_path):

@@ -1,11 +1,12 @@
 """What came on each day, and what is odd about it: silence, floods, strays, robots, the same rows twice.
 
 Silence is what a week without tracking looks like: for days hardly anything comes, of all events or of the goal's,
-where the same weekdays of the weeks around bring plenty. A cut-off whose outcome window is silent would teach that
-nobody comes any more, so it is not learnt from (:mod:`likelier.windows`), and the clock by which features tell ages
-stands still while everything is silent. Strays, a few events years before all others, come from clocks that were
-wrong; they do not begin the history. The rest is told and left as it is: what robots and floods do to features is
-bounded, as trees ask for thresholds and curves are level beyond what most people show.
+where the same weekdays of the weeks around bring plenty; or, right before the run's moment, nothing at all. A cut-off
+whose outcome window is silent would teach that nobody comes any more, so it is not learnt from
+(:mod:`likelier.windows`), and the clock by which features tell ages stands still while everything is silent. Strays, a
+few events years before all others, come from clocks that were wrong; they do not begin the history. The rest is told
+and left as it is: what robots and floods do to features is bounded, as trees ask for thresholds and curves are level
+beyond what most people show.
 """
 
 from __future__ import annotations
@@ -122,6 +123,19 @@ def silences(days: Days) -> list[Silence]:
         for start, end in runs
     ]
     return sorted(found, key=lambda silence: silence.first)
+
+
+def stopped(days: Days, as_of: dt.datetime) -> Iterator[Silence]:
+    """Find the days before an instant on which nothing at all came any more, though it was expected."""
+    first, last = days.usual
+    count = (as_of.date() - days.date(last)).days - 1
+    if count < LEAST_DAYS or days.events[last + 1 :].any():
+        return
+    counts = np.append(days.events[first : last + 1], np.zeros(count, np.int64))
+    awaited, came = expected(counts), slice(-count - BESIDE, -count)
+    is_awaited = np.count_nonzero(awaited[-count:]) >= LEAST_DAYS and awaited[-count:].sum() >= MISSED
+    if is_awaited and _flows(counts[came], awaited[came]):
+        yield Silence(days.date(last + 1), count, of_goal=False)
 
 
 def _runs(counts: np.ndarray) -> list[tuple[int, int]]:

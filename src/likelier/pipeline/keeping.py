@@ -62,7 +62,9 @@ class Kept:
         *,
         occurs: bool,
     ) -> Kept:
-        model = artifact.load(kept)
+        made = artifact.load(kept)
+        # It may have been made before tracking was lost.
+        model = replace(made, features=replace(made.features, silent=calendar.stands_still))
         activities, _ = load(activities_of_it)
         traits = load_traits(activities_of_it)
         soon_asked = load_soon(folder, calendar)

@@ -286,7 +286,7 @@ def _past(calendar: Calendar, seed: int, folder: Path) -> Past:
         distinct_signals(codebook, activities.some_words(SAMPLE_EVENTS)),
         history_days=(calendar.judge - calendar.history_start) / DAY,
         outcome_days=calendar.outcome_days,
-        silent=tuple((to_us(span.start), to_us(span.end)) for span in calendar.lost),
+        silent=calendar.stands_still,
     )
     asked, soon_asked = load_asked(folder), load_soon(folder, calendar)
     return Past(activities, load_traits(folder / "read"), codebook, features, asked, calendar, seed, soon_asked)

@@ -467,7 +467,7 @@ def measure(source: Source, engine: Engine, inputs: Inputs, readings: Readings |
     by_day = days.Days.of(found)
     begins = dt.datetime.combine(by_day.date(by_day.usual[0]), dt.time(), UTC)
     steady = found.filter(pc.greater_equal(found["day"], pa.scalar(begins, found["day"].type)))
-    silences = days.silences(by_day)
+    silences = [*days.silences(by_day), *days.stopped(by_day, inputs.as_of)]
     return {
         "events": int(by_day.events.sum()),
         "excluded_events": before - int(by_day.events.sum()),
