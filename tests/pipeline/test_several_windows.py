@@ -14,9 +14,10 @@ from likelier.errors import RunError, UsageError
 from likelier.instance.reading import make_instance
 from likelier.model import artifact
 from likelier.pipeline import Inputs, Scorer, insights_of, preflight, scorer_files, scores_file
-from likelier.pipeline.asking import load_asked, load_soon
+from likelier.pipeline.asking import Soon, load_asked, load_soon
 from likelier.pipeline.ondemand import of_identity
 from likelier.pipeline.reading import calendar_of
+from likelier.pipeline.soon import late_rows
 from likelier.pipeline.stages import Run
 from likelier.timespan import DAY
 
@@ -135,3 +136,13 @@ def test_a_model_whose_shorter_windows_are_of_an_earlier_version_says_what_to_do
     (tmp_path / "train" / "trees-7.txt").write_text("")
     with pytest.raises(UsageError, match="The next run makes a new one"):
         artifact.load(tmp_path / "train")
+
+
+def test_of_late_rows_that_are_too_many_everybody_keeps_as_many():
+    cut_offs = tuple(shop.AS_OF - days * DAY for days in range(8, 2, -1))
+    known = Soon(cut_offs, np.ones((100, 6), bool), np.ones((1, 100, 6), bool))
+    drawn = [late_rows(known, cut_offs[0] - DAY, shop.AS_OF, 3, most=200, seed=seed) for seed in (1, 2)]
+    for rows in drawn:
+        assert np.bincount(rows.profile).tolist() == [2] * 100
+        assert len(np.unique(np.stack([rows.profile, rows.cut_off]), axis=1).T) == 200
+    assert (drawn[0].cut_off != drawn[1].cut_off).any()

@@ -37,7 +37,8 @@ def late_rows(soon: Soon, after: dt.datetime, known_by: dt.datetime, days: int, 
     )
     profile, column = np.nonzero(soon.eligible[:, columns])
     if len(profile) > most:
-        drawn = np.sort(np.random.default_rng(seed).choice(len(profile), most, replace=False))
+        parts = np.arange(most + 1) * len(profile) // most  # one of each, so that nobody is drawn much more often
+        drawn = np.random.default_rng(seed).integers(parts[:-1], parts[1:])
         profile, column = profile[drawn], column[drawn]
     moments = np.array([to_us(soon.cut_offs[k]) for k in columns], np.int64)
     return Row(profile, moments[column])
