@@ -24,8 +24,9 @@ from likelier.lake import Lake
 
 BLOCK = 128
 """Rows of a block: fewer make the file larger, more make a look-up slower."""
-_WRITTEN = pa.ipc.IpcWriteOptions(compression="lz4")
-_READ = pa.ipc.IpcReadOptions(use_threads=False)  # a block is too small to share out
+# A block is too small to share out between threads.
+_WRITTEN = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+_READ = pa.ipc.IpcReadOptions(use_threads=False)
 
 
 def write_shelf(lake: Lake, name: str, reader: pa.RecordBatchReader, key: str) -> int:
@@ -63,7 +64,7 @@ def put_whole(lake: Lake, name: str, write: Callable[[Any], Any]) -> Any:
     beside = f"{path}.{uuid.uuid4().hex}.part"
     filesystem.create_dir(path.rpartition("/")[0], recursive=True)
     try:
-        with filesystem.open_output_stream(beside) as sink:
+        with filesystem.open_output_stream(beside, buffer_size=1 << 20) as sink:
             answer = write(sink)
         filesystem.move(beside, path)
     except BaseException:
