@@ -2,7 +2,7 @@
 
 Every window learns from the examples of the main one, and from later cut-offs that only it can know by then; but from
 none that an instance of its own would find too old, as long as the others tell enough. A quarter's cut-offs reach back
-years, and who came within a week two years ago is no guide to next week.
+years, and who came within a week two years ago is no guide to next week. Why so: `docs/adr/0023-several-windows.md`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from likelier.windows import MOST_CUT_OFFS, Calendar, Row, cut_off_step
 
 MOST_ROWS = 30_000
 MOST_ROWS_TO_JUDGE = 10_000  # those of a model that says how good the other one is
-OF_THE_MAIN = 2  # times as many rows as the main window learns from, so that the time follows its
+OF_THE_MAIN = 4  # times as many rows as the main window learns from, so that the time follows its
 ENOUGH = 500  # examples of either outcome
 
 
