@@ -375,7 +375,8 @@ def panel(place: int, title: str, lines: dict[str, Line]) -> str:
         parts.append(f'<text x="{float(x) - 6}" y="{float(y) + 4}" text-anchor="end">{10.0**power:g}</text>')
     for size in sizes:
         x, y = at(size, 10**y_low).split(",")
-        parts.append(f'<text x="{x}" y="{float(y) + 18}" text-anchor="middle">{size:,}</text>')
+        parts.append(f'<text x="{x}" y="{float(y) + 18}" text-anchor="middle">{size / 1e6:g}</text>')
+    parts.append(f'<text x="{left + width}" y="{top + height + 34}" text-anchor="end">million profiles</text>')
     for place, ((name, line), colour) in enumerate(zip(lines.items(), ("#1f6feb", "#c2410c"), strict=True)):
         points = [at(size, value) for size, value in line]
         parts.append(f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}" stroke-width="2"/>')
