@@ -26,6 +26,7 @@ from likelier.datasets import FieldType
 from likelier.errors import StorageError
 from likelier.identity.cuts import CUTS, cut
 from likelier.identity.links import node
+from likelier.instance.reading import make_instance
 from likelier.lake import Lake
 from likelier.pipeline import (
     Inputs,
@@ -456,6 +457,26 @@ def test_labels_scores_and_reasons_are_the_same(spark, lake, done, tmp_path, mon
     mine, wanted = scoring.load_sample(tmp_path), scoring.load_sample(there)
     for name in ("score", "values", "contributions"):
         np.testing.assert_array_equal(getattr(mine, name), getattr(wanted, name), name)
+
+
+def test_several_windows_are_decided_and_scored_the_same(spark, lake, tmp_path):
+    asked = make_instance(shop.ASKED.dump() | {"goal": shop.goal(window_days=[3, 7, 14])})
+    inputs = Inputs(asked, shop.AS_OF, 7, shop.versions(lake, ["shop", "people"]))
+    mine, theirs = tmp_path / "mine", tmp_path / "theirs"
+    with DuckDB() as engine:
+        said = {
+            stage: run_stage(stage, inputs, engine=engine, lake=lake, folder=theirs)
+            for stage in ("read", "check", "train", "score")
+        }
+    mine.mkdir()
+    for stage in ("read", "train"):
+        (mine / stage).symlink_to(theirs / stage)
+    for stage in ("check", "score"):
+        assert run_stage(stage, inputs, engine=spark, lake=lake, folder=mine) == said[stage]
+    found, wanted = (np.load(each / "check" / "soon.npz") for each in (mine, theirs))
+    for name in ("eligible", "labels"):
+        np.testing.assert_array_equal(found[name], wanted[name], name)
+    assert pq.read_table(scores_file(mine)).equals(pq.read_table(scores_file(theirs)))
 
 
 def test_folders_that_machines_do_not_share_are_an_error(tmp_path):
