@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from likelier.model.calibrate import Calibration
 from likelier.model.curves import Curves
 from likelier.model.sooner import Sooner
 from likelier.model.train import Learnt
+from likelier.model.versions import outdated
 from likelier.phrases import say
 
 
@@ -79,15 +79,6 @@ def load(folder: Path) -> Model:
         ),
         Calibration.from_json(rest["as_made"]) if rest.get("as_made") else None,
     )
-
-
-def outdated(names: Sequence[str]) -> bool:
-    """Say by the names of a model's files whether its shorter windows lean on the main one, as they did at first.
-
-    >>> [outdated(names) for names in (["trees.txt"], ["forest-0.txt", "forest-7d-0.txt"], ["trees-7.txt"])]
-    [False, False, True]
-    """
-    return any(name.startswith("trees-") for name in names)
 
 
 def _save_learnt(learnt: Learnt, folder: Path, of: str = "") -> None:

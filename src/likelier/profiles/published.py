@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.fs
 
 from likelier.lake import Lake
-from likelier.model.artifact import outdated
+from likelier.model.versions import outdated
 from likelier.scores import stream
 from likelier.shelf import open_shelf, put_whole, remove, write_shelf
 
